@@ -1,0 +1,1 @@
+"""Builders of test inputs: each shows only what matters to its test."""
