@@ -1,0 +1,117 @@
+"""
+One way into the database, so that SQLite and PostgreSQL look alike to everything else.
+
+SQLite wants what servers do by themselves: a write lock taken at the start of a transaction (else two writers
+deadlock half way), a patient wait for it, and a log that survives a power cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from upper_circuit.errors import SchemaOutdated
+
+REVISION = "0001"
+"""The newest migration; a contract test holds it to the migrations folder."""
+
+Part = Literal["market", "predictions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Two engines: `market` is read by many, `predictions` holds results and run ledger.
+
+    On SQLite they are the files `market.db` and `predictions.db` of one folder, on PostgreSQL the schemas `market`
+    and `predictions` of one database (and one pool).
+    """
+
+    location: str
+    market: sa.Engine
+    predictions: sa.Engine
+
+    @classmethod
+    def at(cls, location: str | Path) -> Database:
+        """The database in a folder (SQLite) or at a `postgresql://` URL. Opens no connection yet."""
+        if str(location).startswith(("postgresql://", "postgresql+psycopg://")):
+            url = sa.make_url(str(location)).set(drivername="postgresql+psycopg")
+            engine = sa.create_engine(url, pool_pre_ping=True, pool_size=4, max_overflow=4)
+            return cls(url.render_as_string(hide_password=True), engine, engine)
+        folder = Path(location)
+        return cls(str(folder), _sqlite(folder / "market.db"), _sqlite(folder / "predictions.db"))
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded kind."""
+        return self.market.dialect.name == "sqlite"
+
+    def part(self, part: Part) -> sa.Engine:
+        """The engine of one half."""
+        return self.market if part == "market" else self.predictions
+
+    @contextmanager
+    def reading(self, part: Part) -> Iterator[sa.Connection]:
+        """A connection that sees one state of the data from beginning to end."""
+        engine = self.part(part)
+        if not self.is_sqlite:
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, part: Part) -> Iterator[sa.Connection]:
+        """One transaction: everything in it happens, or nothing. On SQLite it holds the write lock from the start."""
+        engine = self.part(part)
+        if self.is_sqlite:
+            engine = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        with engine.begin() as connection:
+            yield connection
+
+    def require_schema(self) -> None:
+        """Raise SchemaOutdated unless both halves are at the revision this program was written for."""
+        for part in ("market", "predictions"):
+            found = self._revision(part)
+            if found != REVISION:
+                raise SchemaOutdated(found, REVISION)
+
+    def _revision(self, part: Part) -> str | None:
+        if self.is_sqlite and not Path(self.location, f"{part}.db").exists():
+            return None
+        engine = self.part(part)
+        schema = None if self.is_sqlite else part
+        with engine.connect() as connection:
+            if not sa.inspect(connection).has_table("alembic_version", schema=schema):
+                return None
+            name = "alembic_version" if schema is None else f"{schema}.alembic_version"
+            return connection.exec_driver_sql(f"SELECT version_num FROM {name}").scalar()  # noqa: S608
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.market.dispose()
+        self.predictions.dispose()
+
+
+def _sqlite(path: Path) -> sa.Engine:
+    engine = sa.create_engine(
+        f"sqlite:///{path}",
+        execution_options={"schema_translate_map": {"market": None, "predictions": None}},
+        connect_args={"timeout": 60},
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN comes too late: see `begin`
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA busy_timeout=60000")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+
+    return engine
