@@ -1,1 +1,29 @@
-"""TODO."""
+"""
+The 25 features of a stock as of a morning: one definition for training, batch and online.
+
+    view = market.as_of(run_date)               what was public
+    rows = raw(view)                            25 columns with gaps, block by block
+    cross = CrossSection.of(rows, master)       what needs the whole market, once per run date
+    matrix = fill(rows, cross, master, codes)   float32 [n, 25], and what was filled or skipped
+"""
+
+from upper_circuit.features.catalog import CATALOG, FEATURE_NAMES, FINGERPRINT, Feature, Group
+from upper_circuit.features.cross_section import CrossSection
+from upper_circuit.features.matrix import FeatureMatrix, Skip, SkipReason, Source, fill
+from upper_circuit.features.raw import RawFeatures, raw
+
+__all__ = [
+    "CATALOG",
+    "FEATURE_NAMES",
+    "FINGERPRINT",
+    "CrossSection",
+    "Feature",
+    "FeatureMatrix",
+    "Group",
+    "RawFeatures",
+    "Skip",
+    "SkipReason",
+    "Source",
+    "fill",
+    "raw",
+]

@@ -148,7 +148,9 @@ trading_calendar = Table(
     "trading_calendar",
     market,
     Column("day", Date, primary_key=True),
-    Column("source", Text, primary_key=True),  # data: bars exist; calendar: published ahead; user: overrides it
+    Column(
+        "source", Text, primary_key=True
+    ),  # data: bars exist; calendar: published ahead; user: overrides it
     Column("is_session", Integer, nullable=False),
 )
 
@@ -201,7 +203,9 @@ prediction_details = Table(
     Column("bse_code", Text, primary_key=True),
     Column("prediction_date", Date, primary_key=True),
     Column("model_version", Text, primary_key=True),
-    Column("raw_margin", Double, nullable=False),  # the score before calibration, log-odds: breaks ties of probability
+    Column(
+        "raw_margin", Double, nullable=False
+    ),  # the score before calibration, log-odds: breaks ties of probability
     Column("filled", Text, nullable=False),  # JSON object: feature name -> industry, sector or market
     Column("notes", Text, nullable=False),  # JSON list: "stale", "tables missing: ...", "no fixed band"
 )
@@ -237,7 +241,9 @@ runs = Table(
     Column("model_version", Text),
     Column("data_version", BigInteger),
     Column("shards", Integer, nullable=False),
-    Column("plan", LargeBinary),  # codes, shard of each, cross-section: agreed once, never read again from settings
+    Column(
+        "plan", LargeBinary
+    ),  # codes, shard of each, cross-section: agreed once, never read again from settings
     Column("lease_owner", Text),
     Column("lease_until", BigInteger),
     Column("started_at", BigInteger, nullable=False),
