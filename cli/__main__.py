@@ -1,0 +1,38 @@
+"""
+The root of `upper-circuit`.
+
+Turns the domain's refusals into one line on stderr and exit code 1: a person who mistyped a date needs the sentence,
+not the stack.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cli.features import features
+from upper_circuit.errors import UpperCircuitError
+
+app = typer.Typer(
+    name="upper-circuit",
+    help="Which shares are likely to lock at their upper circuit, told before the market opens.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(features)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except UpperCircuitError as error:
+        typer.echo(f"upper-circuit: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""
+Where a person's data lie: one set of names for every command, the same as for the programs.
+
+Kept apart from the commands so that `--registry` and `--database` mean the same everywhere and no command reads the
+environment by itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from upper_circuit.market.database import Database
+
+
+class Places(BaseSettings):
+    """Folders and database, from the environment or `.env`."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    feature_dbs_path: Path = Path("data/db")
+    """Folder of market.db and predictions.db."""
+    database_url: str | None = Field(default=None, repr=False)
+    """A postgresql:// URL; takes the place of the folder."""
+    model_registry_path: Path = Path("data/models")
+    """Root of the model registry."""
+
+
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database", help="Folder of SQLite files or postgresql:// URL [FEATURE_DBS_PATH, DATABASE_URL]"
+    ),
+]
+RegistryOption = Annotated[
+    Path | None, typer.Option("--registry", help="Root of the model registry [MODEL_REGISTRY_PATH]")
+]
+
+
+def database(option: str | None, *, migrate: bool = False) -> Database:
+    """The database asked for, else that of the environment; raises SchemaOutdated unless it is up to date.
+
+    Commands that write migrate first: a newcomer's first command must not fail for want of an empty table.
+    """
+    places = Places()
+    found = Database.at(option or places.database_url or places.feature_dbs_path)
+    if migrate:
+        from upper_circuit.market.migrations import upgrade
+
+        upgrade(found)
+    found.require_schema()
+    return found
+
+
+def registry_path(option: Path | None) -> Path:
+    """The registry asked for, else that of the environment."""
+    return option or Places().model_registry_path
