@@ -47,7 +47,7 @@ def newest_quarters(results: Results, run_date: date) -> Quarters:
     on_file = (at >= 0) & known.any(axis=1)[:, None]
     at[~on_file] = 0
     row = np.arange(stocks)[:, None]
-    ends = np.array([_quarter_end(results.first_quarter + column) for column in range(width)])
+    ends = _quarter_ends(results.first_quarter + np.arange(width))
     valid = known.any(axis=1) & (day_of(run_date) - ends[newest] <= VALID_DAYS)
     revenue, net_profit, eps = (
         np.where(on_file, values[row, at], np.nan)
@@ -73,9 +73,10 @@ def financial(quarters: Quarters) -> dict[str, Floats]:
     return {name: np.where(quarters.valid, values, np.nan) for name, values in features.items()}
 
 
-def _quarter_end(quarter: int) -> int:
-    year, number = divmod(quarter + 1, 4)
-    return day_of(date(year, number * 3 + 1, 1)) - 1
+def _quarter_ends(quarters: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The last day of each calendar quarter (year * 4 + 0..3)."""
+    following = (quarters + 1 - 1970 * 4) * 3
+    return following.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) - 1
 
 
 def _growth(revenue: Floats, back: int) -> Floats:

@@ -72,7 +72,8 @@ def _dry_up(window: Window) -> Floats:
 
 
 def _mean(values: Floats) -> Floats:
-    return values.sum(axis=1) / values.shape[1]
+    mean: Floats = values.sum(axis=1) / values.shape[1]
+    return mean
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:
