@@ -71,7 +71,7 @@ def test_what_is_announced_at_seven_or_later_never_changes_a_feature(listings):
 @given(markets())
 def test_what_is_announced_a_second_before_seven_counts(listings):
     """The other side of the cut: one item more at 06:59:59 raises a stock's announcement intensity."""
-    code = sorted(listings)[0]
+    code = min(listings)
     early = Item(moment_of(datetime.combine(RUN_DATE, time(6, 59, 59))), 0.0, 0)
     listings = {name: replace(listing, items=[*listing.items, early]) for name, listing in listings.items()}
     more = {**listings, code: replace(listings[code], items=[*listings[code].items, early])}
@@ -107,7 +107,7 @@ def test_any_sharding_gives_the_same_bits(listings, data):
 def test_a_split_leaves_the_features_alone(listings, factor, back):
     """Prices quoted before a split, with its factor, say the same as prices quoted after it."""
     ex_date = SESSIONS[300 - back]
-    code = sorted(listings)[0]
+    code = min(listings)
     after = listings[code]
     if not (after.bars["date"] == day_of(ex_date)).any():
         return
