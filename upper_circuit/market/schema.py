@@ -261,6 +261,7 @@ run_shards = Table(
     Column("token", BigInteger, nullable=False),  # the newest attempt: only it may write
     Column("scored", Integer),
     Column("skipped", Integer),
+    Column("seconds", Text),  # JSON object: features, model, write -> seconds
     Column("reason", Text),
     Column("finished_at", BigInteger),
 )
