@@ -11,6 +11,7 @@ import sys
 
 import typer
 
+from cli.explain import explain
 from cli.features import features
 from upper_circuit.errors import UpperCircuitError
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(features)
+app.command()(explain)
 
 
 def main() -> None:

@@ -1,0 +1,67 @@
+"""`upper-circuit explain`: why a stock has its probability, or has none."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.features import RunDate
+from cli.places import DatabaseOption, RegistryOption, database, registry_path
+
+
+def explain(
+    bse_code: Annotated[str, typer.Argument(help="Six digits")],
+    date: RunDate,
+    where: DatabaseOption = None,
+    registry: RegistryOption = None,
+    version: Annotated[str | None, typer.Option("--model-version", help="Default: the promoted one")] = None,
+) -> None:
+    """Print a stock's 25 values, what was filled and from where, and what each adds to its score."""
+    from upper_circuit.errors import UnknownStock
+    from upper_circuit.features import FEATURE_NAMES, FINGERPRINT, CrossSection, fill, raw
+    from upper_circuit.market.market import Market
+    from upper_circuit.market.master import Master
+    from upper_circuit.models.confidence import band
+    from upper_circuit.models.registry import Registry
+    from upper_circuit.models.scorer import Scorer
+    from upper_circuit.models.version import ModelVersion
+
+    run_date = date.date()
+    found = database(where)
+    master = Master.load(found)
+    if bse_code not in master.stocks:
+        raise UnknownStock(bse_code)
+    stock = master.get(bse_code)
+    market = Market.load(found, run_date=run_date)
+    market.calendar.require_session(run_date)
+    rows = raw(market.as_of(run_date))
+    matrix = fill(rows, CrossSection.of(rows, master), master, [bse_code])
+
+    symbol = f" ({stock.nse_symbol})" if stock.nse_symbol else ""
+    typer.echo(f"{bse_code}{symbol} {stock.company_name or ''}")
+    typer.echo(
+        f"run date {run_date}, as of {market.calendar.session_before(run_date)}, status {stock.status}"
+    )
+    if skip := matrix.skipped.get(bse_code):
+        typer.echo(f"skipped: {skip.reason} ({skip.detail})")
+        return
+
+    models = Registry(registry_path(registry))
+    wanted = ModelVersion.parse(version) if version else models.latest()
+    manifest = models.verify(wanted, fingerprint=FINGERPRINT)
+    scorer = Scorer.load(models.folder(wanted), manifest=manifest)
+    scores = scorer.score(matrix.values)
+    contributions = scorer.contributions(matrix.values)[0]
+    probability = float(scores.probability[0])
+    typer.echo(
+        f"model XGBoost v{wanted}: probability {probability:.4f}, {band(probability)} confidence, "
+        f"raw margin {float(scores.margin[0]):+.4f} = base {contributions[-1]:+.4f} + the contributions below"
+    )
+    filled = matrix.filled(0)
+    typer.echo(f"\n{'feature':<28}{'value':>12}  {'contribution':>12}  filled from")
+    for at in sorted(range(len(FEATURE_NAMES)), key=lambda column: -abs(contributions[column])):
+        name = FEATURE_NAMES[at]
+        typer.echo(
+            f"{name:<28}{matrix.values[0, at]:>12.4f}  {contributions[at]:>+12.4f}  {filled.get(name, '')}".rstrip()
+        )
