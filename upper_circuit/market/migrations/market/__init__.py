@@ -1,0 +1,1 @@
+"""Revisions of the market half, in order."""

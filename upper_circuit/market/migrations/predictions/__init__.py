@@ -1,0 +1,1 @@
+"""Revisions of the predictions half, in order."""
