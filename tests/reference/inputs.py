@@ -108,7 +108,7 @@ def _announcements(folder: Path) -> pd.DataFrame | None:
         return None
     rows = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
     rows["category"] = rows["category"].astype(str)
-    texts = sorted(folder.glob("**/announcement_texts*.parquet"))
+    texts = sorted(files[0].parent.glob("announcement_texts*.parquet"))
     if not texts:
         return rows.assign(snippet=None)
     key = ["nse_symbol", "second", "category"]
@@ -130,7 +130,7 @@ def _meetings(folder: Path) -> pd.DataFrame | None:
 
 def _listed_sessions(folder: Path) -> pd.DatetimeIndex:
     """The exchange's own list of sessions; empty where the folder has none."""
-    files = sorted(folder.glob("**/nse_trading_dates*.csv")) if (folder / "nse-eod").exists() else []
+    files = sorted((folder / "nse-eod").glob("nse_trading_dates*.csv"))
     dates = [pd.read_csv(file, parse_dates=["trading_date"])["trading_date"] for file in files]
     return pd.DatetimeIndex(pd.concat(dates)) if dates else pd.DatetimeIndex([])
 

@@ -110,12 +110,9 @@ def roster_of(bars: pd.DataFrame, sessions: Sessions) -> Roster:
     known = bars[bars["date"] <= sessions.as_of]
     traded = pd.Index(known.loc[known["date"].isin(sessions.last(10)), "bse_code"].unique())
     own_bars = _own_bars(known[known["bse_code"].isin(traded)])
-    reasons = {code: policy.skip_reason(own_bars=len(own_bars(code))) for code in traded}
+    young = [code for code in traded if len(own_bars(code)) < policy.SHORTEST_HISTORY]
     return Roster(
-        bars=known,
-        traded=traded,
-        own_bars=own_bars,
-        reasons={code: reason for code, reason in reasons.items() if reason is not None},
+        bars=known, traded=traded, own_bars=own_bars, reasons=dict.fromkeys(young, policy.SHORT_HISTORY)
     )
 
 

@@ -89,13 +89,6 @@ def _median(known: "pd.Series[float]", groups: pd.DataFrame, code: str, name: st
     return "market", float(known.median()) if len(known) else math.nan
 
 
-def skip_reason(*, own_bars: int) -> str | None:
-    """The reason to skip a traded stock before any feature is computed (one that did not trade has no bars)."""
-    if own_bars == 0:
-        return PRICE_MISSING
-    return SHORT_HISTORY if own_bars < SHORTEST_HISTORY else None
-
-
 def has_too_many_missing(raw: dict[str, float]) -> bool:
     """More than 12 of the 25 are null: whole tables are not loaded."""
     return sum(math.isnan(value) for value in raw.values()) > MOST_MISSING
