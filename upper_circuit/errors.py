@@ -18,7 +18,10 @@ and `predictor`, to exit codes once in `batch`. No status and no exit code stand
     │   ├── ModelNotFound
     │   ├── ModelRejected
     │   ├── FingerprintMismatch
-    │   └── PublishRefused
+    │   ├── PublishRefused
+    │   ├── ModelLoading
+    │   └── NoUsableModel
+    ├── BadAnswer                 the other program's: what it sent is no answer
     └── Fenced                    a newer attempt has taken over this shard
 """
 
@@ -180,6 +183,32 @@ class PublishRefused(ModelUnavailable):
 
     def __str__(self) -> str:
         return f"version {self.version} was not published: {self.reason}"
+
+
+@dataclass(eq=False)
+class ModelLoading(ModelUnavailable):
+    """A model is on its way; asking again a little later helps."""
+
+    retry_after: int = 5
+    """Seconds."""
+
+    def __str__(self) -> str:
+        return f"Model loading, retry in {self.retry_after}s"
+
+
+@dataclass(eq=False)
+class NoUsableModel(ModelUnavailable):
+    """Every version that might have answered failed, or none was named."""
+
+    model_type: str
+    because: str
+
+    def __str__(self) -> str:
+        return f"no usable {self.model_type} model: {self.because}"
+
+
+class BadAnswer(UpperCircuitError):
+    """The other of two programs answered with something that is not Open Inference Protocol."""
 
 
 @dataclass(eq=False)
