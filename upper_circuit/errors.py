@@ -11,7 +11,9 @@ and `predictor`, to exit codes once in `batch`. No status and no exit code stand
     │   ├── UnknownStock
     │   └── FeaturesUnavailable
     ├── DataUnavailable           the market database's: something is not loaded (yet)
+    │   ├── DatabaseAway
     │   ├── PricesStale
+    │   ├── DataNotYetAvailable
     │   ├── TableMissing
     │   └── SchemaOutdated
     ├── ModelUnavailable          the registry's
@@ -84,13 +86,19 @@ class FeaturesUnavailable(BadInput):
     bse_code: str
     run_date: date
     reason: str
+    detail: str = ""
 
     def __str__(self) -> str:
-        return f"no features for {self.bse_code} on {self.run_date}: {self.reason}"
+        detail = f" ({self.detail})" if self.detail else ""
+        return f"no features for {self.bse_code} on {self.run_date}: {self.reason}{detail}"
 
 
 class DataUnavailable(UpperCircuitError):
     """The market database lacks something; loading it will help."""
+
+
+class DatabaseAway(DataUnavailable):
+    """The database cannot be asked, and nothing in memory answers instead."""
 
 
 @dataclass(eq=False)
@@ -106,6 +114,20 @@ class PricesStale(DataUnavailable):
         return (
             f"PRICES_STALE: {self.share:.1%} of the stocks that traded lately have a bar of {self.missing_session}, "
             f"{self.required:.1%} are needed for {self.run_date}; ingest that session's files (or --allow-stale)"
+        )
+
+
+@dataclass(eq=False)
+class DataNotYetAvailable(DataUnavailable):
+    """The session before the run date is not loaded yet; an older day's answer would be a wrong one."""
+
+    run_date: date
+    needed: date
+    newest: date
+
+    def __str__(self) -> str:
+        return (
+            f"prices of {self.needed} are needed for {self.run_date}; the newest loaded are of {self.newest}"
         )
 
 
