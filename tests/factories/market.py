@@ -157,7 +157,16 @@ def _results(listings: Mapping[str, Listing], codes: tuple[str, ...]) -> Results
             column = quarter_of(day_of(filing.quarter_end)) - first
             announced[at, column] = filing.announced_at
             figures[:, at, column] = filing.revenue, filing.net_profit, filing.eps
-    return Results(first, announced, *figures)
+    filings = [
+        (at, filing.announced_at) for at, code in enumerate(codes) for filing in listings[code].filings
+    ]
+    return Results(
+        first,
+        announced,
+        *figures,
+        filing_stock=np.array([row[0] for row in filings], dtype=np.int64),
+        filing_at=np.array([row[1] for row in filings], dtype=np.int64),
+    )
 
 
 def _announcements(listings: Mapping[str, Listing], codes: tuple[str, ...]) -> Announcements:

@@ -40,8 +40,7 @@ class Season:
 
 def season(view: MarketView, quarters: Quarters) -> Season:
     """`days_to_next_earnings` and `days_since_last_earnings`, [n] each, clipped by their own definition."""
-    announced = view.results.announced_at
-    newest = np.where(announced == NEVER, -1, announced).max(axis=1)
+    newest = view.results.newest_filing()
     has_result = newest >= 0
     since = view.sessions.age(ist_day(np.maximum(newest, 0))).astype(np.float64)
     return Season(

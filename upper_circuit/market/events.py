@@ -8,7 +8,7 @@ is recognised by its neighbours on file by that moment, so that a later filing n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +25,10 @@ _UNIT_TOLERANCE = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Quarterly results on standalone basis, first filing of each quarter, as a grid [n stocks, Q calendar quarters].
+    """Quarterly results: the figures of each quarter, and the moments of all filings.
 
-    Column j is the calendar quarter `first_quarter + j` (year * 4 + 0..3). A quarter not on file has announced_at
-    NEVER and NaN figures; a figure the filing lacks is NaN too.
+    Figures are standalone, first filing of a quarter, as a grid [n stocks, Q calendar quarters]. Column j is the calendar quarter `first_quarter + j` (year * 4 + 0..3). A quarter not on file has announced_at
+    NEVER and NaN figures; a figure the filing lacks is NaN too. Filings are of any basis, first or again.
     """
 
     first_quarter: int
@@ -36,6 +36,8 @@ class Results:
     revenue: Floats
     net_profit: Floats
     eps: Floats
+    filing_stock: npt.NDArray[np.int64]
+    filing_at: Moments
 
     def known_at(self, cutoff: int) -> Results:
         """What was on file before a moment, figures in a wrong unit struck out."""
@@ -44,7 +46,20 @@ class Results:
             _in_rupees(np.where(known, values, np.nan))
             for values in (self.revenue, self.net_profit, self.eps)
         ]
-        return Results(self.first_quarter, np.where(known, self.announced_at, NEVER), *figures)
+        filed = self.filing_at < cutoff
+        return Results(
+            self.first_quarter,
+            np.where(known, self.announced_at, NEVER),
+            *figures,
+            filing_stock=self.filing_stock[filed],
+            filing_at=self.filing_at[filed],
+        )
+
+    def newest_filing(self) -> Moments:
+        """[n] the moment of each stock's newest filing; -1 where there is none."""
+        newest = np.full(len(self.announced_at), -1, dtype=np.int64)
+        np.maximum.at(newest, self.filing_stock, self.filing_at)
+        return newest
 
     def adjusted(self, factors: Factors) -> Results:
         """With every eps in today's shares: multiplied by the factors whose ex-date follows its announcement."""
@@ -52,7 +67,7 @@ class Results:
         announced = ist_day(np.where(self.announced_at == NEVER, 0, self.announced_at))
         for stock, ex_day, factor in zip(factors.stock, factors.ex_day, factors.factor, strict=True):
             eps[stock, announced[stock] < ex_day] *= factor
-        return Results(self.first_quarter, self.announced_at, self.revenue, self.net_profit, eps)
+        return replace(self, eps=eps)
 
 
 def _in_rupees(values: Floats) -> Floats:

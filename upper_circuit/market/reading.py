@@ -73,7 +73,7 @@ def read_factors(connection: sa.Connection, codes: tuple[str, ...]) -> Factors:
 
 
 def read_results(connection: sa.Connection, codes: tuple[str, ...]) -> Results:
-    """Standalone results as a grid; of a quarter filed more than once, the first filing."""
+    """Results as a grid of figures and a list of filings; of a quarter filed more than once, the first counts."""
     table = schema.quarterly_results
     query = _of(
         sa.select(
@@ -83,12 +83,14 @@ def read_results(connection: sa.Connection, codes: tuple[str, ...]) -> Results:
             table.c.revenue,
             table.c.net_profit,
             table.c.eps,
-        ).where(table.c.basis == "standalone"),
+            table.c.basis,
+        ),
         table,
         codes,
     ).order_by(table.c.announced_at.desc())
     index = _index(codes)
-    rows = [row for row in connection.execute(query) if row[0] in index]
+    filings = [row for row in connection.execute(query) if row[0] in index]
+    rows = [row for row in filings if row[6] == "standalone"]
     stock = np.array([index[row[0]] for row in rows], dtype=np.int64)
     quarters = {end: quarter_of(day_of(end)) for end in {row[1] for row in rows}}
     quarter = np.array([quarters[row[1]] for row in rows], dtype=np.int64)
@@ -100,7 +102,13 @@ def read_results(connection: sa.Connection, codes: tuple[str, ...]) -> Results:
     announced_at[at] = [row[2] for row in rows]
     for number, values in enumerate(figures):
         values[at] = [np.nan if row[3 + number] is None else row[3 + number] for row in rows]
-    return Results(first, announced_at, *figures)
+    return Results(
+        first,
+        announced_at,
+        *figures,
+        filing_stock=np.array([index[row[0]] for row in filings], dtype=np.int64),
+        filing_at=np.array([row[2] for row in filings], dtype=np.int64),
+    )
 
 
 def read_announcements(connection: sa.Connection, codes: tuple[str, ...], since: int | None) -> Announcements:
