@@ -28,10 +28,9 @@ from upper_circuit.market.formats import (
     results,
     udiff,
 )
-from upper_circuit.market.formats.archive import open_content
+from upper_circuit.market.formats.archive import PARQUET, open_content
 from upper_circuit.market.formats.form import Format, Given
 from upper_circuit.market.formats.groups import series_of
-from upper_circuit.market.formats.parquet import MAGIC, parquet_header, parquet_table
 from upper_circuit.market.formats.rows import (
     AnnouncementsFile,
     BandRow,
@@ -118,9 +117,11 @@ def read(
     """
     given = Given(today, trade_date, announced_at)
     content = open_content(path, _is_known)
-    if content.data.startswith(MAGIC):
+    if content.data.startswith(PARQUET):
+        from upper_circuit.market.formats.parquet import parquet_table  # noqa: PLC0415  # serving carries no pyarrow
+
         table = parquet_table(content)
-        return _recognise(content.where, parquet_header(table)).parse(table, given)
+        return _recognise(content.where, tuple(table.columns)).parse(table, given)
     text = decode(content)
     form = _recognise(content.where, header_of(text))
     return form.parse(form.take_apart(content, text), given)
@@ -129,7 +130,7 @@ def read(
 def _is_known(head: bytes) -> bool:
     """Whether a file that begins so has a header we know."""
     header = header_of(head.decode("utf-8-sig", errors="replace"))
-    return head.startswith(MAGIC) or any(form.matches(header) for form in FORMATS)
+    return head.startswith(PARQUET) or any(form.matches(header) for form in FORMATS)
 
 
 def _recognise(where: str, header: Texts) -> Format:
@@ -140,12 +141,17 @@ def _recognise(where: str, header: Texts) -> Format:
         raise FileRefused(
             where, "is an F&O file (NSE legacy, futures and options); only the cash market is loaded", 1
         )
-    nearest = max(FORMATS, key=lambda form: len(set(form.columns) & set(header)))
-    shared = set(nearest.columns) & set(header)
-    if 2 * len(shared) > len(nearest.columns):
+    nearest = max(FORMATS, key=lambda form: _likeness(form, header))
+    if _likeness(nearest, header) > 0.5:
         raise FileRefused(where, f"has a header that is nearly {nearest}: {_difference(nearest, header)}", 1)
     known = "; ".join(dict.fromkeys(map(str, FORMATS)))
     raise FileRefused(where, f"has an unknown header. Known are: {known}", 1)
+
+
+def _likeness(form: Format, header: Texts) -> float:
+    """0..1: the columns that a header shares with a form's, of all that an exact form and it have, or of the form's."""
+    wanted, found = set(form.columns), set(header)
+    return len(wanted & found) / len(wanted | found if form.exact else wanted)
 
 
 def _difference(form: Format, header: Texts) -> str:

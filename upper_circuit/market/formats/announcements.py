@@ -3,7 +3,7 @@ Announcements: who said what kind of thing, and when.
 
 Every row is one item of news for the features, so nothing is merged and nothing is guessed. A table has the second of
 publication; NSE's daily bulletin (an*.txt) has none, and puts no mark between the category and the text where the text
-does not begin with the symbol: there the category is found from what follows it, or is one seen elsewhere in the file.
+does not begin with the symbol: there what follows tells it, or another entry with the same category, or it stays empty.
 """
 
 from __future__ import annotations
@@ -16,14 +16,18 @@ from upper_circuit.market.formats import bulletin, values
 from upper_circuit.market.formats.form import STOCK, Format, Given, Leftovers, stated_moment
 from upper_circuit.market.formats.results import NO_STOCK
 from upper_circuit.market.formats.rows import AnnouncementsFile
-from upper_circuit.market.formats.table import Table, squeezed
+from upper_circuit.market.formats.table import Table
 
 TITLE = "announcements"
 BULLETIN_TITLE = "NSE bulletin of announcements (an)"
 BULLETIN_HEADER = "company name symbol : announcements"
 UNCATEGORISED = ""
 
-_SUBMITTED = re.compile(r"(.+?-XBRL|.+?(?= The Company has informed)) ?(.*)", re.DOTALL)
+_LONGEST = 120
+"""Characters of a category; the longest of the exchange's 265 has 99."""
+_SUBMITTED = re.compile(
+    rf"(.{{1,{_LONGEST}}}?(?:-XBRL(?= |$)|(?= The Company has informed))) ?(.*)", re.DOTALL
+)
 
 
 def parse(table: Table, given: Given) -> AnnouncementsFile:
@@ -83,31 +87,23 @@ def _categories(table: Table) -> list[tuple[str, str]]:
     entries = list(zip(table.texts("company"), table.texts("symbol"), table.texts("text"), strict=True))
     marked = [_marked(*entry) for entry in entries]
     seen = sorted({found[0] for found in marked if found}, key=len, reverse=True)
-    return [
-        found
-        or next(
-            (
-                (category, text[len(category) :].strip())
-                for category in seen
-                if text.startswith(f"{category} ")
-            ),
-            None,
-        )
-        or (UNCATEGORISED, text)
-        for found, (_, _, text) in zip(marked, entries, strict=True)
-    ]
+    return [found or _begun(text, seen) for found, (_, _, text) in zip(marked, entries, strict=True)]
+
+
+def _begun(text: str, categories: list[str]) -> tuple[str, str]:
+    """Category and text by the longest category that the entry begins with."""
+    category = next((one for one in categories if text.startswith(f"{one} ")), UNCATEGORISED)
+    return category, text[len(category) :].strip()
 
 
 def _marked(company: str, symbol: str, text: str) -> tuple[str, str] | None:
-    """Category and text where the text begins with the symbol, the company's name, or follows an XBRL category."""
-    category, mark, rest = text.partition(f" {symbol} :")
-    if mark:
-        return category.strip(), squeezed(rest)
+    """Category and text, where an XBRL category ends or the text begins with the symbol or the company's name."""
+    for beginning, whole in ((f" {symbol} :", False), (f" {company} has ", True)):
+        at = text.lower().find(beginning.lower(), 0, _LONGEST + len(beginning))
+        if at > 0:
+            return text[:at].strip(), text[at if whole else at + len(beginning) :].strip()
     submitted = _SUBMITTED.fullmatch(text)
-    if submitted:
-        return submitted[1].strip(), submitted[2]
-    at = text.lower().find(f" {company.lower()} ")
-    return (text[:at].strip(), text[at:].strip()) if at > 0 else None
+    return (submitted[1].strip(), submitted[2]) if submitted else None
 
 
 FORMATS = (

@@ -21,6 +21,8 @@ LIMIT = 256 * 1024 * 1024
 """Bytes of one file, unpacked; a day of prices has half a megabyte, five years of announcements about fifty."""
 HEAD = 4096
 """Bytes that hold any known header."""
+PARQUET = b"PAR1"
+"""How a Parquet file begins."""
 _MEMBERS = 1000
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)

@@ -9,6 +9,7 @@ bands or market value, and a column a list does not have must not erase what ano
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from upper_circuit.market.formats import values
@@ -40,7 +41,19 @@ _SCRIP_COLUMNS: Mapping[str, str] = MappingProxyType(
     }
 )
 _PREFERENCE = "Preference Shares"
+_NO_ISIN = values.MISSING | {"NA", "0"}
 _AGAIN = "the same row again"
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Which column of a list holds what; `columns` by field of MasterRow."""
+
+    title: str
+    code: str
+    company: str
+    columns: Mapping[str, str]
+    band: str | None = None
 
 
 def parse(table: Table, given: Given) -> MasterFile:
@@ -54,12 +67,12 @@ def parse(table: Table, given: Given) -> MasterFile:
     }
     own |= {"face_value": "face_value", "market_cap_cr": "market_cap_cr"}
     own = {field: name for field, name in own.items() if name in table}
-    bands = next((name for name in table.columns if name.startswith("nse_band") or name == "band"), None)
+    band = next((name for name in table.columns if name.startswith("nse_band") or name == "band"), None)
     statuses = tuple(status.upper() for status in table.texts("status"))
     for row, status in enumerate(statuses):
         if status not in STATUSES:
             raise table.refused(f"must be one of {', '.join(STATUSES)}", row, "status")
-    return _master_file(table, TITLE, ("bse_code", "company_name"), own, statuses, bands)
+    return _master_file(table, _Layout(TITLE, "bse_code", "company_name", own, band), statuses)
 
 
 def parse_scrips(table: Table, given: Given) -> MasterFile:
@@ -67,25 +80,17 @@ def parse_scrips(table: Table, given: Given) -> MasterFile:
     del given
     older = "security code" in table
     columns = dict(_SCRIP_COLUMNS) | ({"bse_id": "security id"} if older else {})
-    identity = ("security code", "issuer name") if older else ("scrip_code", "name")
+    code, company = ("security code", "issuer name") if older else ("scrip_code", "name")
     statuses = tuple(
         status.upper() if status.upper() in STATUSES else "OTHER" for status in table.texts("status")
     )
-    return _master_file(table, SCRIPS_TITLE, identity, columns, statuses, None)
+    return _master_file(table, _Layout(SCRIPS_TITLE, code, company, columns), statuses)
 
 
-def _master_file(
-    table: Table,
-    title: str,
-    identity: tuple[str, str],
-    columns: Mapping[str, str],
-    statuses: Texts,
-    bands: str | None,
-) -> MasterFile:
-    code_column, name_column = identity
-    codes, companies = values.codes(table, code_column), table.texts(name_column)
-    cells = {field: _cells(table, field, name) for field, name in columns.items()}
-    band_of = _bands(table, bands)
+def _master_file(table: Table, layout: _Layout, statuses: Texts) -> MasterFile:
+    codes, companies = values.codes(table, layout.code), table.texts(layout.company)
+    cells = {field: _cells(table, field, name) for field, name in layout.columns.items()}
+    band_of = _bands(table, layout.band)
     instruments = table.texts("instrument") if "instrument" in table else ("",) * len(table)
     left_out = Leftovers()
     rows: dict[str, MasterRow] = {}
@@ -101,13 +106,13 @@ def _master_file(
         elif rows[code] == stock:
             left_out.add(_AGAIN, f"{code} {companies[row]}")
         else:
-            raise table.refused("stands twice, for different stocks", row, code_column)
+            raise table.refused("stands twice, for different stocks", row, layout.code)
     known = frozenset(
-        {"bse_code", "company_name", "status", *cells} | ({"band", "no_band"} if bands else set())
+        {"bse_code", "company_name", "status", *cells} | ({"band", "no_band"} if layout.band else set())
     )
     content = table.content
     return MasterFile(
-        "master", title, content.name, content.sha256, left_out.all(), known, tuple(rows.values())
+        "master", layout.title, content.name, content.sha256, left_out.all(), known, tuple(rows.values())
     )
 
 
@@ -115,8 +120,8 @@ def _cells(table: Table, field: str, name: str) -> tuple[str | float | None, ...
     if field in ("face_value", "market_cap_cr"):
         return values.numbers(table, name)
     if field == "isin":
-        # BSE writes NA, 0, - or blanks where an old scrip has none; a wrong one would join another company's prices.
-        return tuple(isin or None for isin in values.isins(table, name))
+        # As filed, even where an old scrip's is a character short: it only ever joins a checked one of NSE.
+        return tuple(None if isin in _NO_ISIN else isin for isin in table.texts(name))
     return values.optional_texts(table, name)
 
 

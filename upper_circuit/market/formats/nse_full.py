@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from upper_circuit.market.formats import values
 from upper_circuit.market.formats.form import Format, Given
 from upper_circuit.market.formats.prices import Layout, price_file
 from upper_circuit.market.formats.rows import PriceFile
@@ -39,21 +38,21 @@ _LAYOUT = Layout(
     trades="no_of_trades",
     deliv_qty="deliv_qty",
 )
+_ZEROS = frozenset({"0", "0.0", "0.00"})
 _REWRITTEN = replace(_LAYOUT, turnover_in_lacs=False, trades=None, deliv_qty=None)
 
 
 def parse(table: Table, given: Given) -> PriceFile:
     """NSE's shares with deliveries; trades and deliveries are None in a copy rewritten from the legacy file."""
-    values.numbers(table, "deliv_per")
-    for row, delivered in enumerate(table.texts("deliv_per")):
-        if not delivered:
+    for row, share in enumerate(table.texts("deliv_per")):
+        if not share:
             raise table.refused("is empty: the file is cut off here", row, "deliv_per")
     return price_file(table, given, _REWRITTEN if _is_rewritten(table) else _LAYOUT)
 
 
 def _is_rewritten(table: Table) -> bool:
     """No real file has a bar without a trade or an average price, let alone all bars."""
-    return not any(values.numbers(table, "avg_price")) and not any(values.numbers(table, "no_of_trades"))
+    return all(set(table.texts(name)) <= _ZEROS for name in ("no_of_trades", "avg_price"))
 
 
 FORMATS = (Format(_LAYOUT.title, tuple(HEADER.lower().split(", ")), parse),)

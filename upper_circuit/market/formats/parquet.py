@@ -2,34 +2,29 @@
 Parquet as a table, for the users' own archives of results and announcements.
 
 Columns arrive typed, so that 770,000 announcements need no text: moments become seconds, numbers stay numbers, all
-else becomes text. A time without zone is Asia/Kolkata here as everywhere. pyarrow is imported only when a file needs
-it: the programs that serve do not carry it.
+else becomes text. A time without zone is Asia/Kolkata here as everywhere. This module is imported
+only when a file needs it: the programs that serve carry no pyarrow.
 """
 
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from upper_circuit.errors import FileRefused
 from upper_circuit.market.days import IST_OFFSET
 from upper_circuit.market.formats.archive import Content
-from upper_circuit.market.formats.table import Column, Table, Texts, named_columns
+from upper_circuit.market.formats.table import Column, Table, named_columns
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-MAGIC = b"PAR1"
 _MOST_ROWS = 10_000_000
 
 
 def parquet_table(content: Content) -> Table:
     """The columns of a Parquet file; a missing text is "", a missing number NaN, a missing moment is refused later."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
         file = pq.ParquetFile(BytesIO(content.data))
         if file.metadata.num_rows > _MOST_ROWS:
@@ -46,14 +41,7 @@ def parquet_table(content: Content) -> Table:
     return named_columns(content, columns, range(1, frame.num_rows + 1))
 
 
-def parquet_header(table: Table) -> Texts:
-    """The names of the columns, lower case."""
-    return tuple(table.columns)
-
-
 def _column(content: Content, name: str, chunks: Any) -> Column:
-    import pyarrow as pa
-
     kind = chunks.type
     if pa.types.is_timestamp(kind):
         return _moments(content, name, chunks, kind)
@@ -64,9 +52,7 @@ def _column(content: Content, name: str, chunks: Any) -> Column:
     return tuple("" if value is None else str(value) for value in chunks.to_pylist())
 
 
-def _moments(content: Content, name: str, chunks: Any, kind: pa.TimestampType) -> Column:
-    import pyarrow as pa
-
+def _moments(content: Content, name: str, chunks: Any, kind: Any) -> Column:
     if chunks.null_count:
         row = chunks.is_null().to_pylist().index(True) + 1
         raise FileRefused(content.where, "is missing", row, name, "")

@@ -33,7 +33,7 @@ _FIGURES = ("revenue", "net_profit", "eps")
 def parse(table: Table, given: Given) -> ResultsFile:
     """Columns: bse_code or nse_symbol, quarter_end, announced_at, basis (or consolidated), revenue, net_profit, eps.
 
-    Amounts in rupees; a figure may be missing, or its whole column. Left out and counted: rows of no stock, quarters
+    Amounts in rupees; a figure may be missing. Left out and counted: rows of no stock, quarters
     that end elsewhere than with March, June, September or December, the same filing again.
     """
     bases = _bases(table)
@@ -47,7 +47,7 @@ def parse(table: Table, given: Given) -> ResultsFile:
         lambda row: f"is no later than the quarter's end {quarters[row]}",
         "announced_at",
     )
-    figures = [values.numbers(table, name) if name in table else (None,) * len(table) for name in _FIGURES]
+    figures = [values.numbers(table, name) for name in _FIGURES]
     left_out = Leftovers()
     rows: dict[tuple[str | int | date | None, ...], ResultRow] = {}
     for filing in map(ResultRow, codes, symbols, quarters, bases, moments.tolist(), *figures):
@@ -80,4 +80,4 @@ def _ends_quarter(day: date) -> bool:
     return day.month % 3 == 0 and day.day == calendar.monthrange(day.year, day.month)[1]
 
 
-FORMATS = (Format(TITLE, ("quarter_end", "announced_at"), parse, exact=False, by_stock=True),)
+FORMATS = (Format(TITLE, ("quarter_end", "announced_at", *_FIGURES), parse, exact=False, by_stock=True),)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import StringIO
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -57,15 +58,12 @@ class Table:
         """The rows that a mask names."""
         if rows.all():
             return self
-        chosen = np.flatnonzero(rows)
-        picked: dict[str, Column] = {}
-        for name, column in self.columns.items():
-            picked[name] = (
-                column[chosen]
-                if isinstance(column, np.ndarray)
-                else tuple(column[row] for row in chosen.tolist())
-            )
-        return Table(self.content, self.headings, picked, self.lines[chosen])
+        chosen = rows.tolist()
+        picked: dict[str, Column] = {
+            name: column[rows] if isinstance(column, np.ndarray) else tuple(compress(column, chosen))
+            for name, column in self.columns.items()
+        }
+        return Table(self.content, self.headings, picked, self.lines[rows])
 
     def refused(self, reason: str, row: int | None = None, field: str | None = None) -> FileRefused:
         """The error that names this file and, where given, the line and the cell."""

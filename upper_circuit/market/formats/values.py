@@ -8,6 +8,7 @@ its line, field and text.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from datetime import date, datetime
@@ -29,15 +30,13 @@ LATEST = date(2100, 1, 1)
 
 _PRICE = re.compile(r"-?(?:[0-9]{1,7}(?:\.[0-9]{0,2}0*)?|\.[0-9]{1,2}0*)")
 _COUNT = re.compile(r"[0-9]{1,15}(?:\.0*)?")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")  # never infinite
 _CODE = re.compile(r"[0-9]{6}")
 _ISIN = re.compile(r"IN[A-Z0-9]{9}[0-9]")
 _NAMED_MONTH = re.compile(r"([0-9]{1,2})[- ]([A-Za-z]{3})[- ]([0-9]{4}|[0-9]{2})")
 _ISO_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_MONTHS = {
-    name: month
-    for month, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), start=1)
-}
+_MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_MONTHS = {name: month for month, name in enumerate(_MONTH_NAMES, start=1)}
 
 
 def paise(table: Table, name: str) -> Whole:
@@ -77,15 +76,11 @@ def numbers(table: Table, name: str) -> tuple[float | None, ...]:
     """Finite numbers, None where missing."""
     column = table.columns[name]
     if isinstance(column, np.ndarray):
-        values = [None if np.isnan(value) else float(value) for value in column]
-    else:
-        texts = table.texts(name)
-        _all_match(table, name, texts, _NUMBER, "is no number", blank=True)
-        values = [None if text in MISSING else float(text) for text in texts]
-    for row, value in enumerate(values):
-        if value is not None and not np.isfinite(value):
-            raise table.refused("is no finite number", row, name)
-    return tuple(values)
+        first(table, np.isinf(column), lambda _: "is no finite number", name)
+        return tuple(None if math.isnan(value) else value for value in column.astype(np.float64).tolist())
+    texts = table.texts(name)
+    _all_match(table, name, texts, _NUMBER, "is no number", blank=True)
+    return tuple(None if text in MISSING else float(text) for text in texts)
 
 
 def codes(table: Table, name: str) -> Texts:
@@ -129,11 +124,9 @@ def names(table: Table, name: str) -> Texts:
 
 def dates(table: Table, name: str) -> tuple[date, ...]:
     """Days written 2025-12-17, 17-Dec-2025 or 17-Dec-25; in Parquet the day on which a moment falls in India."""
-    column = table.columns[name]
-    if isinstance(column, np.ndarray):
-        if column.dtype != np.int64:
-            raise table.refused("holds numbers where days are needed", field=name)
-        days = ist_day(column)
+    typed = _typed_moments(table, name)
+    if typed is not None:
+        days = ist_day(typed)
         slip = (days < day_of(EARLIEST)) | (days > day_of(LATEST))
         first(table, slip, lambda _: f"lies outside {EARLIEST}..{LATEST}", name)
         return tuple(date_of(day) for day in days.tolist())
@@ -168,17 +161,8 @@ def day_from(text: str) -> date | None:
 
 def moments(table: Table, name: str, today: date) -> Moments:
     """Times not after today; one without zone is Asia/Kolkata. A day alone is refused: it would be known too early."""
-    column = table.columns[name]
-    if isinstance(column, np.ndarray):
-        if column.dtype != np.int64:
-            raise table.refused("holds numbers where times are needed", field=name)
-        found = column
-    else:
-        found = np.fromiter(
-            (_moment(table, name, row, text) for row, text in enumerate(table.texts(name))),
-            dtype=np.int64,
-            count=len(table),
-        )
+    typed = _typed_moments(table, name)
+    found = _text_moments(table, name) if typed is None else typed
     days = ist_day(found)
     for wrong, reason in (
         (days > day_of(today), f"lies in the future (today is {today})"),
@@ -187,6 +171,21 @@ def moments(table: Table, name: str, today: date) -> Moments:
         if wrong.any():
             raise table.refused(reason, int(np.argmax(wrong)), name)
     return found
+
+
+def _typed_moments(table: Table, name: str) -> Moments | None:
+    """The moments of a Parquet column; None: the column is text."""
+    column = table.columns[name]
+    if not isinstance(column, np.ndarray):
+        return None
+    if column.dtype != np.int64:
+        raise table.refused("holds numbers where times are needed", field=name)
+    return column.astype(np.int64)
+
+
+def _text_moments(table: Table, name: str) -> Moments:
+    found = (_moment(table, name, row, text) for row, text in enumerate(table.texts(name)))
+    return np.fromiter(found, dtype=np.int64, count=len(table))
 
 
 def _moment(table: Table, name: str, row: int, text: str) -> int:
