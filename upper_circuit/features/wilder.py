@@ -12,10 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from upper_circuit.market.windows import Floats, Window
+from upper_circuit.market.windows import WINDOW, Floats, Window
 
 _PERIODS = np.array([14.0, 14.0, 14.0, 10.0, 50.0])[:, None]
 """Gain and loss of RSI(14), then ATR(14), ATR(10) and ATR(50)."""
+
+_BARS = np.arange(WINDOW)[:, None, None]
+_WEIGHT = np.where(_BARS <= _PERIODS, 1.0, _PERIODS - 1.0)
+_DIVISOR = np.where(_BARS < _PERIODS, 1.0, _PERIODS)
+"""By bar since the first: sum up to the period, divide once there, then Wilder's weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +46,15 @@ def smooth(window: Window) -> Smoothed:
         [np.maximum(change, 0.0), np.maximum(-change, 0.0), true_range, true_range, true_range], axis=1
     )
     average = np.zeros((len(_PERIODS), len(window.count)))
-    longest = int(window.count.max(initial=0))
-    for bar in range(1, longest):
-        weight = np.where(bar <= _PERIODS, 1.0, _PERIODS - 1.0)
-        divisor = np.where(bar < _PERIODS, 1.0, _PERIODS)
-        following = (average * weight + steps[bar - 1]) / divisor
-        average = np.where(bar < window.count, following, average)
-    average = np.where(window.count > _PERIODS, average, np.nan)
-    gain, loss, *ranges = average
+    newest = np.full_like(average, np.nan)
+    ends = {int(count) - 1: np.flatnonzero(window.count == count) for count in np.unique(window.count)}
+    for bar in range(1, max(ends, default=0) + 1):
+        average *= _WEIGHT[bar]
+        average += steps[bar - 1]
+        average /= _DIVISOR[bar]
+        if bar in ends:
+            newest[:, ends[bar]] = average[:, ends[bar]]
+    gain, loss, *ranges = np.where(window.count > _PERIODS, newest, np.nan)
     moved = gain + loss
     with np.errstate(invalid="ignore", divide="ignore"):
         rsi = np.where(moved == 0.0, 0.0, 100.0 * (gain / moved))
