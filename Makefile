@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DATA ?=
-PROGRAMS := upper_circuit batch transformer predictor cli
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .PHONY: help
 help: ## This list
@@ -51,7 +51,9 @@ model-report: $(READY) ## How good the model is on real history: MARKET_DATA=<fo
 ##@ Keep it
 .PHONY: lock clean
 lock: $(READY) ## Resolve the dependencies anew into requirements/
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras -o requirements/dev.txt pyproject.toml
+	@$(BIN)/uv pip compile $(COMPILE) --all-extras -o requirements/dev.txt pyproject.toml
+	@for program in batch transformer predictor; do \
+	  $(BIN)/uv pip compile $(COMPILE) --extra $$program -c requirements/dev.txt -o requirements/$$program.txt pyproject.toml; done
 
 clean: ## Everything that was made here, but not data/
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
