@@ -41,6 +41,8 @@ SCHEMA_VERSION: Literal[1] = 1
 LARGEST = 1 << 20
 """Bytes a manifest may have; real ones have about 30,000."""
 
+_LARGEST_SINGLE = float(np.finfo(np.float32).max)
+
 Period = Literal["fit", "calibrate", "test"]
 Universe = Literal["all", "EQ", "fresh"]
 
@@ -55,7 +57,7 @@ def _version(value: object) -> ModelVersion:
 
 
 def _single(value: float) -> float:
-    if not abs(value) <= np.finfo(np.float32).max or float(np.float32(value)) != value:
+    if not abs(value) <= _LARGEST_SINGLE or float(np.float32(value)) != value:
         raise ValueError("no finite float32")
     return value
 
