@@ -156,6 +156,11 @@ class ModelLoader:
         """Hits and misses since the start, and what is in memory now."""
         return self._memory.stats()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a load or reload is under way."""
+        return self._one_at_a_time.locked()
+
     def release(self) -> None:
         """Forget models whose grace is over."""
         self._memory.release()

@@ -1,0 +1,255 @@
+"""
+The thin path: one hot route by hand, in front of KServe's app, and what holds for every route.
+
+FastAPI's routing, pydantic models and the SDK's InferRequest cost three times what the model does. So inference takes
+bytes from the socket to `Scoring` and back, and all else goes on to the app behind. Limits, the correlation id,
+metrics and the one log line are here because they are for both.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
+from typing import Any
+
+from predictor.errors import INTERNAL, Refused, status_of, told
+from predictor.keeper import ModelKeeper
+from predictor.scoring import Answer, Scoring
+from upper_circuit.errors import UpperCircuitError
+from upper_circuit.oip import contract
+from upper_circuit.oip.codec import encode_error
+from upper_circuit.telemetry.correlation import correlation_id
+from upper_circuit.telemetry.metrics import HttpMetrics
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = dict[bytes, bytes]
+
+MOST_BYTES_ELSEWHERE = 64 << 10
+"""Of a body on any other route; none of them needs one."""
+_JSON, _BYTES = b"application/json", b"application/octet-stream"
+_HEADER_LENGTH = contract.HEADER_LENGTH.encode()
+_CORRELATION = contract.CORRELATION_ID.encode()
+_TRACEPARENT = contract.TRACEPARENT.encode()
+_GONE = 499
+"""Logged where the caller went away before sending all of its request; nobody sees it."""
+
+_ROUTES = {
+    "/",
+    "/metrics",
+    "/openapi.json",
+    "/v2",
+    "/v2/health/live",
+    "/v2/health/ready",
+    "/v2/models",
+    f"/v2/models/{contract.MODEL_NAME}",
+    contract.INFER_PATH,
+    contract.READY_PATH,
+    contract.RELOAD_PATH,
+    contract.REGISTRY_PATH,
+}
+_METHODS = {"GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"}
+
+
+class FastPath:
+    """An ASGI app: inference answered here, everything else by `app`."""
+
+    def __init__(self, app: App, scoring: Scoring, keeper: ModelKeeper, metrics: HttpMetrics) -> None:
+        self._app = app
+        self._scoring = scoring
+        self._keeper = keeper
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection's event: a request, or the app's start and end."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = _Request(scope, send, last=self._keeper.stopping)
+        self._metrics.in_flight.inc()
+        try:
+            if request.is_inference:
+                await self._infer(request, receive)
+            else:
+                await self._elsewhere(request, receive)
+        finally:
+            self._metrics.in_flight.dec()
+            self._metrics.requests.labels(request.route, request.method, str(request.status)).inc()
+            self._metrics.seconds.labels(request.route).observe(request.elapsed())
+
+    async def _infer(self, request: _Request, receive: Receive) -> None:
+        answer: Answer | None = None
+        refusal: UpperCircuitError | None = None
+        try:
+            header_length = _header_length(request.headers)
+            body = await _body(receive, _announced(request.headers))
+            if body is None:
+                request.status = _GONE
+                return
+            answer = await self._scoring.answer(body, header_length)
+        except UpperCircuitError as error:
+            refusal = error
+        finally:  # also where a defect passes through, whose story the server logs
+            if request.status != _GONE:
+                await (request.answer(answer) if answer else request.refuse(refusal))
+            _log_inference(request, answer, refusal)
+
+    async def _elsewhere(self, request: _Request, receive: Receive) -> None:
+        try:
+            _require_small(request.headers)
+        except UpperCircuitError as error:
+            await request.refuse(error)
+        else:
+            await self._app(request.scope, receive, request.send)
+        level = logging.DEBUG if request.method in {"GET", "HEAD"} else logging.INFO
+        log.log(level, "request", extra=request.facts())
+
+
+class _Request:
+    """One request and what became of it; `last` asks the caller to close the connection afterwards."""
+
+    def __init__(self, scope: Scope, send: Send, *, last: bool) -> None:
+        self.scope = scope
+        self.headers: Headers = dict(scope["headers"])
+        self.method: str = scope["method"] if scope["method"] in _METHODS else "other"
+        path: str = scope["path"]
+        self.route = path if path in _ROUTES else "other"
+        self.is_inference = path == contract.INFER_PATH and self.method == "POST"
+        self.status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+        self._send = send
+        self._headers = [(b"connection", b"close")] if last else []
+        self._started = time.perf_counter()
+        self.correlation_id = correlation_id(
+            _text(self.headers, _CORRELATION), _text(self.headers, _TRACEPARENT)
+        )
+        self._headers.append((_CORRELATION, self.correlation_id.encode()))
+
+    def elapsed(self) -> float:
+        """Seconds since it came."""
+        return time.perf_counter() - self._started
+
+    def facts(self) -> dict[str, Any]:
+        """For the log."""
+        return {
+            "route": self.route,
+            "method": self.method,
+            "status": int(self.status),
+            "ms": round(self.elapsed() * 1000, 2),
+            "correlation_id": self.correlation_id,
+        }
+
+    async def answer(self, answer: Answer) -> None:
+        """Send a scored answer."""
+        if answer.header_length is None:
+            await self._whole(HTTPStatus.OK, answer.body, [(b"content-type", _JSON)])
+        else:
+            length = str(answer.header_length).encode()
+            headers = [(b"content-type", _BYTES), (_HEADER_LENGTH, length)]
+            await self._whole(HTTPStatus.OK, answer.body, headers)
+
+    async def refuse(self, error: UpperCircuitError | None) -> None:
+        """Send the protocol's error object; None is a defect of ours."""
+        status, retry_after = status_of(error) if error else (HTTPStatus.INTERNAL_SERVER_ERROR, None)
+        headers = [(b"content-type", _JSON)]
+        if retry_after is not None:
+            headers.append((b"retry-after", str(retry_after).encode()))
+        await self._whole(status, encode_error(told(error) if error else INTERNAL), headers)
+
+    async def send(self, message: Message) -> None:
+        """For the app behind: its messages, with our headers."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {
+                **message,
+                "headers": [*message["headers"], (_CORRELATION, self.correlation_id.encode())],
+            }
+        await self._send(message)
+
+    async def _whole(self, status: HTTPStatus, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        length = (b"content-length", str(len(body)).encode())
+        await self.send({"type": "http.response.start", "status": int(status), "headers": [*headers, length]})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+def _log_inference(request: _Request, answer: Answer | None, refusal: UpperCircuitError | None) -> None:
+    facts = request.facts()
+    if answer is not None:
+        model = answer.model
+        facts["rows"] = answer.rows
+        facts["contributions"] = answer.explained
+        facts["work_ms"] = round(answer.seconds * 1000, 2)
+        facts["model_version"] = str(model.served)
+        if model.fallback_because is not None:
+            facts["requested_version"] = str(model.requested)
+    elif refusal is not None:
+        facts["because"] = str(refusal)[:500]
+    log.info("inference", extra=facts)
+
+
+async def _body(receive: Receive, announced: int | None) -> bytes | None:
+    """The whole body; None where the caller went away; Refused as soon as it is known to be too large."""
+    if announced is not None and announced > contract.MOST_BYTES:
+        raise _too_large(announced)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > contract.MOST_BYTES:
+            raise _too_large(size)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _header_length(headers: Headers) -> int | None:
+    """The binary extension's header, once the content type and encoding are ones that can be read."""
+    kind = headers.get(b"content-type", _JSON).split(b";")[0].strip().lower()
+    if kind not in (_JSON, _BYTES):
+        told = f"content type {kind.decode('latin-1')!r:.80}: application/json or application/octet-stream is allowed"
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, told)
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a compressed body cannot be read")
+    length = headers.get(_HEADER_LENGTH)
+    if length is None:
+        if kind == _BYTES:
+            raise Refused(HTTPStatus.BAD_REQUEST, f"raw tensors need the header {contract.HEADER_LENGTH}")
+        return None
+    if re.fullmatch(rb"[0-9]{1,9}", length) is None:
+        told = f"{contract.HEADER_LENGTH} is {length.decode('latin-1')!r:.40}, a number of bytes is needed"
+        raise Refused(HTTPStatus.BAD_REQUEST, told)
+    return int(length)
+
+
+def _require_small(headers: Headers) -> None:
+    announced = _announced(headers)
+    if announced is None and b"transfer-encoding" in headers:
+        raise Refused(HTTPStatus.LENGTH_REQUIRED, "a body needs a Content-Length here")
+    if announced is not None and announced > MOST_BYTES_ELSEWHERE:
+        raise _too_large(announced, MOST_BYTES_ELSEWHERE)
+
+
+def _announced(headers: Headers) -> int | None:
+    length = headers.get(b"content-length", b"")
+    return int(length) if length.isdigit() else None
+
+
+def _too_large(size: int, most: int = contract.MOST_BYTES) -> Refused:
+    told = f"the body has {size:,} bytes or more, {most:,} are allowed"
+    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
+
+
+def _text(headers: Headers, name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
