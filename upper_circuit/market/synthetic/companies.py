@@ -7,6 +7,7 @@ A synthetic row must never be taken for a real one, wherever it ends up: every n
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import chain
 
@@ -55,6 +56,7 @@ INDUSTRIES: tuple[Industry, ...] = (
     Industry("Energy", "Oil & Gas", 2, ("Petro", "Gas", "Lubricants")),
     Industry("Energy", "Coal", 2, ("Coalfields", "Carbon")),
 )
+_NO_INDUSTRY = ("Holdings", "Industries")
 
 _GAZETTEER = """
 Aravali Narmada Sutlej Vindhya Deccan Konkan Malabar Nilgiri Sahyadri Godavari Kaveri Krishna Tapti
@@ -72,28 +74,21 @@ _PLACES = _GAZETTEER.split()
 
 def company_names(industries: list[int | None]) -> list[str]:
     """One distinct name a company; None: of no industry."""
-    seen: dict[int, int] = {}
-    taken: set[str] = set()
+    seen: Counter[int | None] = Counter()
     names = []
     for industry in industries:
-        nouns = ("Holdings", "Industries") if industry is None else INDUSTRIES[industry].nouns
-        key = -1 if industry is None else industry
-        turn = seen.get(key, 0)
-        name = _name(turn, key, nouns)
-        while name in taken:
-            turn += 1
-            name = _name(turn, key, nouns)
-        seen[key] = turn + 1
-        taken.add(name)
-        names.append(name)
+        nouns = _NO_INDUSTRY if industry is None else INDUSTRIES[industry].nouns
+        names.append(_name(seen[industry], 7 * (industry or 0), nouns))
+        seen[industry] += 1
     return names
 
 
-def _name(turn: int, key: int, nouns: tuple[str, ...]) -> str:
-    place = (turn + 7 * key) % len(_PLACES)
-    around, noun = divmod(turn // len(_PLACES), len(nouns))
-    second = f" {_PLACES[(place + around * 11) % len(_PLACES)]}" if around else ""
-    return f"SYN {_PLACES[place]}{second} {nouns[(noun + turn) % len(nouns)]} Ltd"
+def _name(turn: int, offset: int, nouns: tuple[str, ...]) -> str:
+    """Every place with one noun, then with the next, then every place with a second one beside it."""
+    place = (turn + offset) % len(_PLACES)
+    beside, noun = divmod(turn // len(_PLACES), len(nouns))
+    second = f" {_PLACES[(place + beside * 11) % len(_PLACES)]}" if beside else ""
+    return f"SYN {_PLACES[place]}{second} {nouns[(noun + place) % len(nouns)]} Ltd"
 
 
 def symbols(names: list[str]) -> list[str]:

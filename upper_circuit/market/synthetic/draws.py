@@ -29,7 +29,10 @@ _EXP2 = (
     0.0555041086648216,
     0.0096181291076285,
     0.0013333558146428,
+    0.0001540353039338,
+    0.0000152527338041,
 )
+"""Powers of ln 2 over factorials: the series of 2 to a fraction."""
 
 
 def stream(seed: int, subject: str) -> np.random.Generator:

@@ -88,7 +88,9 @@ def generate(
     try:
         summary = _write(beside, folder, seed, market, say)
         beside.chmod(0o755)
-        beside.replace(folder)
+        if folder.exists():
+            folder.rmdir()  # empty, or it was refused: no rename over a folder on every system
+        beside.rename(folder)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise

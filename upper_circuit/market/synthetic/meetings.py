@@ -31,7 +31,7 @@ _OTHERS_A_NOTICE = 0.25
 class Notices:
     """One notice an entry, by the session whose list it stands in, then by stock.
 
-    Guaranteed: the meeting is not before the session; `quarter_end` is 0 for a meeting about other matters.
+    The meeting is not before the session; `quarter_end` is 0 for a meeting about other matters.
     """
 
     session: Ints

@@ -31,7 +31,7 @@ _A_YEAR = 0.06
 class Actions:
     """Splits and bonuses, by session; a price before is multiplied by num / den.
 
-    Guaranteed: the stock has a bar on the session and one before it; one action a stock and session.
+    The stock has a bar on the session and one before it; at most one action a stock.
     """
 
     session: Ints

@@ -37,7 +37,7 @@ _SPURT = 5
 class Bars:
     """[sessions, stocks] each, meaningful where `present`. Prices in paise as published, prev_close not adjusted.
 
-    Guaranteed: low <= open, close, last <= high, all on the tick; within the band of the day but for first bars.
+    Once played, low <= open, close, last <= high, all on the tick; within the band of the day but for first bars.
     `series` (position in SERIES) and `band` (percent, 0: none) hold for every stock on every session.
     """
 

@@ -46,6 +46,10 @@ class Results:
     surprise: Floats
     """What the market did not expect, in standard deviations; not published."""
 
+    def __post_init__(self) -> None:
+        if (self.announced // DAY <= self.quarter_end).any():
+            raise ValueError("a result is announced before its quarter has ended")
+
     def take(self, rows: npt.NDArray[np.generic]) -> Results:
         """Some of the filings, by position or mask."""
         return Results(*(getattr(self, name)[rows] for name in self.__slots__))

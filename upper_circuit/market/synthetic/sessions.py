@@ -46,6 +46,10 @@ class Sessions:
     ahead: tuple[date, ...]
     days: Ints
 
+    def __post_init__(self) -> None:
+        if (np.diff([day_number(day) for day in (*self.past, *self.ahead)]) <= 0).any():
+            raise ValueError("sessions do not ascend")
+
     @property
     def last(self) -> int:
         """Day number of the newest session with bars."""

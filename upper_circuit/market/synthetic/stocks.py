@@ -55,9 +55,9 @@ _NO_INDUSTRY = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Stocks:
-    """All securities; arrays and tuples have one entry each. The last ones have no BSE code, the others are master rows.
+    """All securities; arrays and lists have one entry each. The last ones have no BSE code, the others are master rows.
 
-    Guaranteed: symbols and names are distinct; 0 <= listed < gone; a pause lies within them.
+    Guaranteed: names and symbols are distinct; 0 <= listed <= gone.
     """
 
     coded: int
@@ -95,6 +95,13 @@ class Stocks:
     turnover: Floats
     """Rupees of a calm day."""
 
+    def __post_init__(self) -> None:
+        for what in (self.name, self.symbol, self.former_symbol):
+            if len(set(what)) != self.count:
+                raise ValueError(f"{self.count - len(set(what))} names or symbols stand twice")
+        if (self.listed < 0).any() or (self.gone < self.listed).any():
+            raise ValueError("a stock is gone before it is listed")
+
     @property
     def count(self) -> int:
         """Securities in all."""
@@ -125,7 +132,7 @@ def list_stocks(rng: np.random.Generator, codes: int, sessions: int) -> Stocks:
         coded=codes,
         name=names,
         symbol=symbol,
-        former_symbol=[f"{s[:7]}OLD" if r else s for s, r in zip(symbol, renamed, strict=True)],
+        former_symbol=[f"OLD{s[3:]}" if r else s for s, r in zip(symbol, renamed, strict=True)],
         renamed_at=np.where(renamed, rng.integers(sessions // 4, sessions, count), 0),
         symbol_in_master=(rng.random(count) >= 0.01)
         & ~np.isin(roles, ["no prices", "never priced, delisted"]),
@@ -178,7 +185,7 @@ def _spans(rng: np.random.Generator, roles: Roles, sessions: int) -> tuple[Ints,
     gone = np.where(np.isin(roles, ["suspended", "silent"]), sessions - rng.integers(12, 40, count), gone)
     gone = np.where(never, listed, gone)
     length = np.where(roles == "pause", rng.integers(10, 61, count), 0)
-    if sessions > _LONG + 60:
+    if sessions > _LONG + 60:  # else no stock could pause so long and have bars on both sides
         longest = min(_LONG + 90, sessions - 30)
         length = np.where(roles == "long pause", rng.integers(_LONG, longest, count), length)
     start = 20 + np.floor(rng.random(count) * np.maximum(sessions - 25 - length, 1)).astype(np.int64)
