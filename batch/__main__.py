@@ -1,0 +1,122 @@
+"""
+`python -m batch --date YYYY-MM-DD`: the morning as a program.
+
+The one place where what went wrong becomes an exit code. A scheduler understands nothing else, so whose fault it is,
+which the error tree says, decides here whether trying again makes sense.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from batch.exits import Exit
+
+if TYPE_CHECKING:
+    from batch.interruption import Stop
+
+log = logging.getLogger("batch")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one morning; gives the exit code, and says on stderr in one line what stopped it."""
+    given = _parser().parse_args(arguments)
+    # Before numpy is loaded: its linear algebra would start threads that nothing here uses, and forking wants none.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from batch.interruption import stop_on_signals  # noqa: PLC0415  # after the line above
+
+    with stop_on_signals() as stop:
+        try:
+            return _run(given, stop)
+        except Exception as error:  # noqa: BLE001  # a process must turn anything into an exit code
+            return _exit_for(error)
+
+
+def _run(given: argparse.Namespace, stop: Stop) -> Exit:
+    from batch.freshness import Tolerance  # noqa: PLC0415
+    from batch.morning import Choices  # noqa: PLC0415
+    from batch.notify import notify  # noqa: PLC0415
+    from batch.predictor import BatchPredictor, new_run_id  # noqa: PLC0415
+    from batch.settings import BatchSettings  # noqa: PLC0415
+    from upper_circuit.telemetry import logs  # noqa: PLC0415
+
+    settings = BatchSettings.read(
+        batch_workers=given.workers, output_dir=given.output, preferred_model_version=given.model_version
+    )
+    logs.configure(settings.log_level)
+    choices = Choices(
+        workers=settings.batch_workers,
+        tolerance=Tolerance(settings.batch_min_price_share, given.allow_stale, given.allow_missing_tables),
+        upcoming_earnings=given.upcoming_earnings,
+        model_version=settings.preferred_model_version,
+    )
+    predictor = BatchPredictor(
+        settings.model_registry_path, settings.database, settings.output_dir, choices=choices, stop=stop
+    )
+    run_id = new_run_id(given.date)
+    with logs.bound(run_id=run_id, run_date=given.date):
+        report = predictor.predict_all_stocks(given.date, run_id=run_id)
+        sys.stdout.write(f"{report.text}{report.csv_path}\n{report.skipped_path}\n{report.report_path}\n")
+        notify(settings, report)
+    return Exit.DONE
+
+
+def _exit_for(error: Exception) -> Exit:
+    from batch.interruption import Interrupted  # noqa: PLC0415
+    from batch.ledger import NoSuchShard  # noqa: PLC0415
+    from upper_circuit import errors  # noqa: PLC0415
+
+    match error:
+        case errors.NotASession():
+            sys.stdout.write(f"skipped: no session, next is {error.next_session}\n")
+            return Exit.DONE
+        case Interrupted() | errors.Fenced():
+            code = Exit.INTERRUPTED
+        case NoSuchShard():
+            code = Exit.HOPELESS
+        case errors.ModelUnavailable() | errors.SchemaOutdated() | errors.BadInput():
+            code = Exit.NOTHING_CAN
+        case errors.UpperCircuitError():
+            code = Exit.RETRY
+        case _:
+            log.error("batch.failed", exc_info=error)
+            return Exit.RETRY
+    sys.stderr.write(f"batch: {error}\n")
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(Exit.NOTHING_CAN, f"{self.prog}: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m batch", description="Score the whole market as of a morning.")
+    parser.add_argument(
+        "--date", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD", help="the run date, a session"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes [BATCH_WORKERS, CPUs - 1]")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the files [OUTPUT_DIR]")
+    parser.add_argument(
+        "--model-version", metavar="V", help="such as 1.3.0 [PREFERRED_MODEL_VERSION, promoted]"
+    )
+    parser.add_argument(
+        "--allow-stale", action="store_true", help="go on without the session before, marking every output"
+    )
+    parser.add_argument(
+        "--allow-missing-tables", action="store_true", help="go on without whole tables, marking every output"
+    )
+    parser.add_argument(
+        "--upcoming-earnings", action="store_true", help="only stocks with results due in the next 30 days"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

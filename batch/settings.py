@@ -1,0 +1,155 @@
+"""
+What a person or a chart may set, read once at the start.
+
+The only place of the batch that knows environment variables. A wrong value stops the start with one line; without
+that a misspelt number would mean a default, and the list would be made from another folder than the one meant.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from upper_circuit.errors import BadInput
+
+_HERE = ("localhost", "127.0.0.1", "::1")
+
+
+class SettingsRefused(BadInput):
+    """A setting has a value that is not allowed; the text names variable, value and what is allowed."""
+
+
+def default_workers() -> int:
+    """One less than the CPUs this process may use, at least 1: the parent loads the model meanwhile."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cpus - 1)
+
+
+class BatchSettings(BaseSettings):
+    """Environment variables of the same names in capitals, also from `.env`; an empty one counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, use_attribute_docstrings=True
+    )
+
+    model_registry_path: Path = Path("data/models")
+    """Root folder of the model registry."""
+    feature_dbs_path: Path = Path("data/db")
+    """Folder of market.db and predictions.db (SQLite)."""
+    database_url: str | None = Field(default=None, repr=False)
+    """A postgresql:// URL; takes the place of the folder."""
+    output_dir: Path = Path("data/predictions")
+    """Folder for predictions_{date}.csv, skipped_stocks_{date}.csv and report_{date}.txt; made where missing."""
+    batch_workers: int = Field(default_factory=default_workers, ge=1, le=64)
+    """Processes that compute features. More than there are CPUs only cost memory (about 40 MiB each)."""
+    batch_min_price_share: float = Field(default=0.9, ge=0, le=1)
+    """Share (0 to 1) of the stocks traded lately that must have a bar of the session before the run date."""
+    preferred_model_version: str | None = None
+    """Model version such as 1.3.0; unset or `latest`: the promoted one."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe lines that are logged."""
+    notify_email_to: Annotated[tuple[str, ...], NoDecode] = ()
+    """Addresses that get the report, with commas between; none: no mail is sent."""
+    notify_email_from: str = "upper-circuit@localhost"
+    """Sender of that mail."""
+    smtp_host: str = "localhost"
+    """Mail server."""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    """Its TCP port."""
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection is encrypted; `none` is allowed with a mail server on this machine only."""
+    smtp_username: str | None = None
+    """Login at the mail server; unset: no login."""
+    smtp_password: SecretStr | None = None
+    """Password of that login."""
+    slack_webhook_url: SecretStr | None = None
+    """Where high-confidence predictions are posted; https, or http to this machine. Unset: nothing is posted."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgresql+psycopg://")):
+            raise ValueError("postgresql://... is allowed (unset: the SQLite files in FEATURE_DBS_PATH)")
+        return value
+
+    @field_validator("preferred_model_version")
+    @classmethod
+    def _version(cls, value: str | None) -> str | None:
+        if value is not None and re.fullmatch(r"latest|\d+\.\d+\.\d+", value) is None:
+            raise ValueError("latest, or three numbers with dots such as 1.3.0, is allowed")
+        return value
+
+    @field_validator("notify_email_to", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("notify_email_to")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            if address.count("@") != 1 or not address.isprintable() or " " in address:
+                raise ValueError(f"{address!r} is no mail address: name@host is allowed")
+        return value
+
+    @field_validator("slack_webhook_url")
+    @classmethod
+    def _webhook(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            parts.port  # noqa: B018  # refuses one that is no number
+            if not parts.hostname or not (
+                parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _HERE)
+            ):
+                raise ValueError("https://, or http:// to localhost, is allowed")
+        return value
+
+    @model_validator(mode="after")
+    def _no_secret_in_the_clear(self) -> Self:
+        if self.notify_email_to and self.smtp_security == "none" and self.smtp_host not in _HERE:
+            raise ValueError(
+                f"SMTP_SECURITY='none' with SMTP_HOST={self.smtp_host!r}: starttls or tls is allowed, "
+                "none with localhost only"
+            )
+        return self
+
+    @property
+    def database(self) -> str | Path:
+        """Where market and predictions are."""
+        return self.database_url or self.feature_dbs_path
+
+    @classmethod
+    def read(cls, **given: Any) -> BatchSettings:
+        """From environment and `.env`; SettingsRefused, in one line, when a value is not allowed.
+
+        `given` are values of a command line, which go before; None is none.
+        """
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_context=False)
+            raise SettingsRefused(
+                "; ".join(_fault(fault["loc"], fault["input"], fault["msg"]) for fault in faults)
+            ) from None
+
+
+def _fault(loc: tuple[int | str, ...], value: object, message: str) -> str:
+    told = message.removeprefix("Value error, ")
+    if not loc:
+        return told
+    name = str(loc[0])
+    shown = "'...'" if name in _SECRET else repr(value)
+    return f"{name.upper()}={shown} is not allowed: {told[0].lower()}{told[1:]}"
+
+
+_SECRET = {"database_url", "smtp_password", "slack_webhook_url"}

@@ -1,0 +1,157 @@
+"""
+A morning's rows in the database.
+
+A day run again must leave what a clean run leaves: a stock that is skipped or no longer listed today must not keep
+yesterday's answer. So rows are not merged but replaced, those of a whole shard in the one transaction that also proves
+the writer's right to do it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from batch.predictions import Prediction, SkippedStock, ranked
+from upper_circuit.market.bands import Bands
+from upper_circuit.market.database import Database
+from upper_circuit.market.days import day_of
+from upper_circuit.market.master import Master
+from upper_circuit.market.schema import daily_predictions, prediction_details, skipped_stocks
+
+_TABLES = (daily_predictions, prediction_details, skipped_stocks)
+_MOST_PARAMETERS = 10_000
+NO_FIXED_BAND = "no fixed band"
+"""Said of a stock that trades under a dynamic band: it is scored, and cannot lock at a limit it does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Whose rows: those of one date and model version."""
+
+    run_date: date
+    model_type: str
+    model_version: str
+
+
+def replace(
+    connection: sa.Connection,
+    day: Day,
+    predictions: Sequence[Prediction],
+    skipped: Sequence[SkippedStock],
+    *,
+    others: Collection[str] = (),
+    notes: tuple[str, ...] = (),
+    without_band: Collection[str] = (),
+) -> None:
+    """Put these rows in place of those of the day.
+
+    Args:
+        connection: holds the transaction.
+        day: whose rows.
+        predictions: the stocks that were scored.
+        skipped: the stocks that were not.
+        others: codes of other shards, whose rows stay.
+        notes: marks of the run, kept with every prediction.
+        without_band: stocks without a fixed price band, which is said with their predictions.
+    """
+    clear(connection, day, keep=others)
+    key = {"prediction_date": day.run_date, "model_version": day.model_version}
+    marked = {True: json.dumps([*notes, NO_FIXED_BAND]), False: json.dumps(notes)}
+    if predictions:
+        connection.execute(daily_predictions.insert(), [_prediction(p, day) | key for p in predictions])
+        details = [_details(p) | key | {"notes": marked[p.bse_code in without_band]} for p in predictions]
+        connection.execute(prediction_details.insert(), details)
+    if skipped:
+        rows = [{"bse_code": s.bse_code, "reason": s.reason, "detail": s.detail} | key for s in skipped]
+        connection.execute(skipped_stocks.insert(), rows)
+
+
+def without_band(database: Database, codes: tuple[str, ...], run_date: date) -> set[str]:
+    """Those of the codes that have no fixed price band on a date."""
+    none = Bands.load(database, codes).none_fixed(day_of(run_date))
+    return {code for code, has_none in zip(codes, none, strict=True) if has_none}
+
+
+def clear(connection: sa.Connection, day: Day, *, keep: Collection[str]) -> None:
+    """Delete every row of the day but those of the codes to keep."""
+    kept = set(keep)
+    for table in _TABLES:
+        of_day = (table.c.prediction_date == day.run_date) & (table.c.model_version == day.model_version)
+        if not kept:
+            connection.execute(table.delete().where(of_day))
+            continue
+        present = connection.scalars(sa.select(table.c.bse_code).where(of_day)).all()
+        doomed = [code for code in present if code not in kept]
+        for at in range(0, len(doomed), _MOST_PARAMETERS):
+            codes = doomed[at : at + _MOST_PARAMETERS]
+            connection.execute(table.delete().where(of_day, table.c.bse_code.in_(codes)))
+
+
+def read(connection: sa.Connection, day: Day, master: Master) -> tuple[list[Prediction], list[SkippedStock]]:
+    """The day's predictions, ranked, and its skipped stocks, by code."""
+    table, details = daily_predictions, prediction_details
+    same_row = (
+        (details.c.bse_code == table.c.bse_code)
+        & (details.c.prediction_date == table.c.prediction_date)
+        & (details.c.model_version == table.c.model_version)
+    )
+    rows = connection.execute(
+        sa.select(
+            table.c.bse_code,
+            table.c.nse_symbol,
+            table.c.company_name,
+            table.c.probability,
+            details.c.raw_margin,
+            table.c.predicted_label,
+            table.c.confidence,
+            details.c.filled,
+        )
+        .join(details, same_row)
+        .where(table.c.prediction_date == day.run_date, table.c.model_version == day.model_version)
+    ).all()
+    predictions = [
+        Prediction(
+            code, symbol, name, master.get(code).market_cap_cr, probability, margin, label, confidence,
+            filled=json.loads(filled),
+        )
+        for code, symbol, name, probability, margin, label, confidence, filled in rows
+    ]  # fmt: skip
+    reasons = connection.execute(
+        sa.select(skipped_stocks.c.bse_code, skipped_stocks.c.reason, skipped_stocks.c.detail)
+        .where(
+            skipped_stocks.c.prediction_date == day.run_date,
+            skipped_stocks.c.model_version == day.model_version,
+        )
+        .order_by(skipped_stocks.c.bse_code)
+    ).all()
+    skipped = [
+        SkippedStock(code, stock.nse_symbol, stock.company_name, reason, detail)
+        for code, reason, detail in reasons
+        for stock in [master.get(code)]
+    ]
+    return ranked(predictions), skipped
+
+
+def _prediction(p: Prediction, day: Day) -> dict[str, Any]:
+    return {
+        "bse_code": p.bse_code,
+        "nse_symbol": p.nse_symbol,
+        "company_name": p.company_name,
+        "predicted_label": p.label,
+        "probability": p.probability,
+        "confidence": p.confidence,
+        "model_type": day.model_type,
+    }
+
+
+def _details(p: Prediction) -> dict[str, Any]:
+    return {
+        "bse_code": p.bse_code,
+        "raw_margin": p.margin,
+        "filled": json.dumps(p.filled, separators=(",", ":")),
+    }
