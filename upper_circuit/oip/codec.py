@@ -132,7 +132,7 @@ def _document(text: bytes) -> dict[str, Any]:
     # a key that was dropped; a backslash may hide a colon, and then the slow reader looks.
     try:
         if b"\\" in text or text.count(b":") != _colons(document):
-            json.loads(text, object_pairs_hook=_once, parse_int=float)
+            json.loads(text, object_pairs_hook=_once)
     except RecursionError:
         raise MalformedError("the JSON is nested too deep") from None
     return document
