@@ -1,71 +1,18 @@
-"""
-The ways to break a model, one at a time.
-
-The UBJSON writer here was written from the UBJSON specification and is held to XGBoost's own bytes by a test, so that
-a damaged document is damaged only where its name says so.
-"""
+"""The ways to break a model, one at a time: a document is damaged only where its name says so."""
 
 from __future__ import annotations
 
 import copy
 import random
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from tests.factories.models import booster, document
+from tests.factories.ubjson import ARRAYS, encode
 
 Document = dict[str, Any]
 Damage = Callable[[Document], object]
-
-_TYPED = {
-    "base_weights": "d", "loss_changes": "d", "split_conditions": "d", "sum_hessian": "d",
-    "left_children": "l", "right_children": "l", "parents": "l", "split_indices": "l",
-    "default_left": "U", "split_type": "U",
-    "categories": "l", "categories_nodes": "l", "categories_segments": "L", "categories_sizes": "L",
-    "feature_segments": "l", "sorted_idx": "l",
-}  # fmt: skip
-_PACKED = {"d": ">f4", "l": ">i4", "L": ">i8", "U": "u1"}
-
-
-def encode(value: Any, key: str = "") -> bytes:
-    """A JSON document as UBJSON with the value types that XGBoost 3.2 writes."""
-    match value:
-        case dict():
-            inside = b"".join(_text(name) + encode(item, name) for name, item in value.items())
-            return b"{" + inside + b"}"
-        case list() if key in _TYPED:
-            kind = _TYPED[key]
-            packed = np.array(value, _PACKED[kind]).tobytes()
-            return b"[$" + kind.encode() + b"#" + _length(len(value)) + packed
-        case list():
-            return b"[#" + _length(len(value)) + b"".join(encode(item) for item in value)
-        case str():
-            return b"S" + _text(value)
-        case int():
-            form, marker = next(
-                (form, marker)
-                for form, marker, bits in (
-                    (">b", b"i", 7),
-                    (">h", b"I", 15),
-                    (">i", b"l", 31),
-                    (">q", b"L", 63),
-                )
-                if -(2**bits) <= value < 2**bits
-            )
-            return marker + struct.pack(form, value)
-    raise TypeError(f"no model holds {value!r}")
-
-
-def _length(count: int) -> bytes:
-    return b"L" + struct.pack(">q", count)
-
-
-def _text(text: str) -> bytes:
-    return _length(len(text.encode())) + text.encode()
 
 
 def trees_of(found: Document) -> list[Document]:
@@ -134,7 +81,7 @@ def _ring(found: Document) -> None:
 
 
 def _add_nodes(tree: Document, count: int) -> None:
-    for key in _TYPED:
+    for key in ARRAYS:
         if key in tree and not key.startswith("categories"):
             fill = {"left_children": -1, "right_children": -1}.get(key, 0)
             tree[key] += [fill] * count
@@ -149,7 +96,7 @@ def _chain(depth: int) -> Document:
     for node in inner:
         left[node], right[node] = node + 1, node + 2
         parents[node + 1] = parents[node + 2] = node
-    flat: Document = {key: [0] * size for key, kind in _TYPED.items() if kind in "dlU"}
+    flat: Document = {key: [0] * size for key, kind in ARRAYS.items() if kind in "dlU"}
     for key in ("categories", "categories_nodes", "feature_segments", "sorted_idx"):
         del flat[key]
     flat |= {"categories": [], "categories_nodes": [], "categories_segments": [], "categories_sizes": []}
@@ -210,6 +157,8 @@ MALFORMED: Mapping[str, Damage] = {
     "leaf infinite": lambda found: _last_leaf(trees_of(found)[1], float("inf")),
     "cover not a number": _set("sum_hessian", 0, float("nan")),
     "cover negative": _set("sum_hessian", 0, -1.0),
+    "cover of nothing at an inner node": _set("sum_hessian", 0, 0.0),
+    "cover of more than the mother's": _set("sum_hessian", 1, 1e6),
     "weight not a number": _set("base_weights", 0, float("nan")),
     "gain infinite": _set("loss_changes", 0, float("inf")),
     "default direction 2": _set("default_left", 0, 2),
@@ -296,7 +245,7 @@ def _say(tree: Document, name: str, value: str) -> None:
 
 
 def _empty_tree(tree: Document) -> None:
-    for key in _TYPED:
+    for key in ARRAYS:
         if key in tree:
             tree[key] = []
     tree["tree_param"]["num_nodes"] = "0"

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tests.factories.broken_models import encode
 from tests.factories.models import NAMES, booster, document, manifest
+from tests.factories.ubjson import encode
 from upper_circuit.errors import ModelRejected
 from upper_circuit.models.bins import Bins
 from upper_circuit.models.calibration import Platt
@@ -122,7 +122,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
     return Manifest(**{**dict(_facts()), **changes})
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(manifests())
 def test_a_manifest_survives_its_file(facts: Manifest) -> None:
     """What is read is equal to what was written, floats to the last bit and texts to the last sign."""
@@ -207,7 +207,7 @@ def test_a_value_of_another_type_is_sound_or_rejected(draw: st.DataObject) -> No
     assert _outcome(lambda: check(raw, version="1.0.0", feature_names=NAMES)) in {"sound", "structure"}
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.data())
 def test_changed_text_is_a_manifest_or_rejected(draw: st.DataObject) -> None:
     """Whatever text comes for a manifest: one is read or a ModelRejected says why not."""

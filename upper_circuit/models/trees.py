@@ -25,6 +25,8 @@ _FINITE = ("base_weights", "loss_changes", "split_conditions", "sum_hessian")
 _NO_PARENT = 2**31 - 1
 _PRUNED = 2**31 - 1
 _LEAF = -1
+_MORE = 1.01
+"""By how much rounding may let a part exceed its whole: covers are float32 sums over many rows."""
 
 
 def prove_trees(
@@ -37,7 +39,6 @@ def prove_trees(
     nodes = _Nodes.of(columns, sizes)
     for key in _FINITE:
         nodes.forbid(~np.isfinite(columns[key]), key, columns[key], "must be finite")
-    nodes.forbid(columns["sum_hessian"] < 0, "sum_hessian", columns["sum_hessian"], "must be >= 0")
     nodes.forbid(columns["default_left"] > 1, "default_left", columns["default_left"], "must be 0 or 1")
     nodes.forbid(columns["split_type"] != 0, "split_type", columns["split_type"], "a categorical split")
 
@@ -47,6 +48,7 @@ def prove_trees(
         if found != named:
             raise MalformedError(f"trees[{number}] has {found} pruned nodes and says it has {named}")
     _require_one_mother(nodes)
+    _require_cover(nodes, columns["sum_hessian"])
     return _walk(nodes, depth)
 
 
@@ -115,6 +117,15 @@ def _require_one_mother(nodes: _Nodes) -> None:
     strange = np.zeros(len(nodes.left), bool)
     strange[children] = nodes.parent[children] + nodes.first[children] != mothers
     nodes.forbid(strange, "parents", nodes.parent, "not the node whose child it is")
+
+
+def _require_cover(nodes: _Nodes, cover: npt.NDArray[np.float32]) -> None:
+    """SHAP values divide by a node's cover (its sum of hessians) and stop with an error where that gives no fraction."""
+    nodes.forbid(cover < 0, "sum_hessian", cover, "must be >= 0")
+    nodes.forbid(~nodes.leaf & (cover == 0), "sum_hessian", cover, "an inner node covers something")
+    child = ~nodes.root & ~nodes.pruned
+    mother = cover[np.where(child, nodes.parent + nodes.first, 0)].astype(np.float64)
+    nodes.forbid(child & (cover > _MORE * mother), "sum_hessian", cover, "more than its mother's")
 
 
 def _walk(nodes: _Nodes, limit: int) -> int:
