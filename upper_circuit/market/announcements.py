@@ -93,10 +93,11 @@ def scores(
         categories: as filed; one that the table does not name is routine.
         texts: the words of each, "" where there are none. Only ratings and resignations are read.
     """
-    names, which = np.unique(np.asarray(categories, dtype=object), return_inverse=True)
-    keys = [key(name) for name in names]
+    index: dict[str, int] = {}
+    which = np.array([index.setdefault(category, len(index)) for category in categories], dtype=np.int64)
+    keys = [key(category) for category in index]
     values = [CATEGORIES.get(name, ROUTINE) for name in keys]
-    score = np.array([value[0] for value in values])[which]
+    score = np.array([value[0] for value in values], dtype=np.float64)[which]
     event = np.array([value[1] for value in values], dtype=np.int64)[which]
     is_read = np.array([name in _READ for name in keys], dtype=bool)[which]
     for at in np.flatnonzero(is_read).tolist():

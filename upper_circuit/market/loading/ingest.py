@@ -1,0 +1,186 @@
+"""
+One file into the database.
+
+The file is believed already (`formats.read`); what remains can only be known with the database at hand: whether it is
+there, whether it corrects another one, whether it is a copy of another day's. All of a file is loaded in one
+transaction, or nothing of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import sqlalchemy as sa
+
+from upper_circuit.errors import FileRefused
+from upper_circuit.market.database import Database
+from upper_circuit.market.days import IST_OFFSET, SECONDS, date_of
+from upper_circuit.market.exchange_calendar import extend_calendar
+from upper_circuit.market.formats import (
+    AnnouncementsFile,
+    BandsFile,
+    Dropped,
+    FactorsFile,
+    MasterFile,
+    MeetingsFile,
+    NseListingsFile,
+    ParsedFile,
+    PriceFile,
+    ResultsFile,
+    SessionsFile,
+)
+from upper_circuit.market.loading import deriving, prices, registry, tables
+from upper_circuit.market.loading.joining import read_joins
+from upper_circuit.market.loading.news import load_announcements
+from upper_circuit.market.loading.stock_bars import from_packed
+from upper_circuit.market.loading.tables import Loaded
+
+USER = "user"
+_LONGEST_CLOSURE = 5
+_DAYS_IN_NAMES = ("%d%m%Y", "%Y%m%d", "%d%b%Y", "%Y-%m-%d")
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of a file. `unchanged`: why nothing was; None where something was loaded."""
+
+    name: str
+    format: str
+    rows: int
+    dropped: tuple[Dropped, ...]
+    unchanged: str | None = None
+    exchange: str | None = None
+    trade_date: date | None = None
+    replaces: tuple[str, ...] = ()
+    inferred: int = 0
+    """Corporate actions that the prices of the day suggest."""
+
+
+def ingest(database: Database, file: ParsedFile, *, now: int) -> Ingested:
+    """Load one file.
+
+    Args:
+        database: at the newest schema.
+        file: as `formats.read` returned it.
+        now: the moment that goes on record.
+
+    The same content again changes nothing, and so do prices that are loaded already. Other prices of a day and exchange
+    take the place of those loaded.
+
+    Raises:
+        FileRefused: a holiday's copy of another day; no row joins a stock; nothing is made of such a file.
+    """
+    with registry.changing(database) as connection:
+        known = registry.find(connection, file.sha256)
+        if known is not None:
+            return _known(file, known)
+        if isinstance(file, PriceFile):
+            return _ingest_prices(connection, file, now)
+        loaded = _load(connection, file, now)
+        if not loaded.rows:
+            raise FileRefused(file.name, f"nothing to load: {_reasons(loaded.dropped)}")
+        if loaded.stocks:
+            deriving.derive(connection, from_packed(connection, loaded.stocks), loaded.stocks)
+        dropped = (*file.dropped, *loaded.dropped)
+        file_id = registry.register(connection, name=file.name, kind=file.kind, sha256=file.sha256, now=now)
+        registry.count(connection, file_id, rows=loaded.rows, dropped=_total(dropped))
+        registry.changed(connection, now)
+        return Ingested(file.name, file.format, loaded.rows, dropped)
+
+
+def _known(file: ParsedFile, known: registry.Known) -> Ingested:
+    if isinstance(file, PriceFile) and known.trade_date not in (None, file.trade_date):
+        reason = f"is given for {file.trade_date}, but the same file is loaded for {known.trade_date}"
+        raise FileRefused(file.name, reason)
+    return _unchanged(file, f"the same content is loaded as {known.name}")
+
+
+def _unchanged(file: ParsedFile, why: str) -> Ingested:
+    exchange, day = (file.exchange, file.trade_date) if isinstance(file, PriceFile) else (None, None)
+    return Ingested(file.name, file.format, 0, (), unchanged=why, exchange=exchange, trade_date=day)
+
+
+def _ingest_prices(connection: sa.Connection, file: PriceFile, now: int) -> Ingested:
+    rows, left_out = prices.rows_of(file, read_joins(connection, before=file.trade_date))
+    dropped = (*file.dropped, *left_out)
+    if not rows:
+        reason = f"none of its rows is of a stock to load: {_reasons(left_out)}; is a master list loaded?"
+        raise FileRefused(file.name, reason)
+    old, old_files = prices.rows_on(connection, file.trade_date, file.exchange)
+    if prices.same_trades(rows, old):
+        _refuse_other_name(file)
+        return _unchanged(file, f"the same prices are loaded for {file.trade_date}")
+    prices.refuse_copy(connection, file, rows)
+    file_id = registry.register(
+        connection,
+        name=file.name,
+        kind=file.kind,
+        sha256=file.sha256,
+        now=now,
+        exchange=file.exchange,
+        trade_date=file.trade_date,
+        replaces=max(old_files, default=None),
+    )
+    inferred = prices.load_day(connection, file, rows, file_id)
+    extend_calendar(connection)
+    registry.count(connection, file_id, rows=len(rows), dropped=_total(dropped))
+    registry.changed(connection, now)
+    return Ingested(
+        name=file.name,
+        format=file.format,
+        rows=len(rows),
+        dropped=dropped,
+        exchange=file.exchange,
+        trade_date=file.trade_date,
+        replaces=tuple(registry.name_by_id(connection, one) for one in sorted(old_files)),
+        inferred=inferred,
+    )
+
+
+def _refuse_other_name(file: PriceFile) -> None:
+    """Raise FileRefused where a loaded day's prices come under the name of a day after it, as on holidays they do.
+
+    The name decides nothing else: such a file would change nothing anyway, but its day would be thought loaded.
+    """
+    name = file.name.upper()
+    for days in range(1, _LONGEST_CLOSURE + 1):
+        day = file.trade_date + timedelta(days)
+        if any(f"{day:{form}}".upper() in name for form in _DAYS_IN_NAMES):
+            raise FileRefused(
+                file.name,
+                f"is a copy: its rows are those of {file.trade_date}, which are loaded; {day} was a holiday",
+            )
+
+
+def _load(connection: sa.Connection, file: ParsedFile, now: int) -> Loaded:
+    match file:
+        case MasterFile():
+            loaded = tables.load_master(connection, file, bands_since=date_of((now + IST_OFFSET) // SECONDS))
+        case SessionsFile():
+            loaded = tables.load_sessions(connection, file)
+        case NseListingsFile():
+            loaded = tables.load_listings(connection, file, read_joins(connection))
+        case ResultsFile():
+            loaded = tables.load_results(connection, file, read_joins(connection))
+        case AnnouncementsFile():
+            loaded = load_announcements(connection, file, read_joins(connection))
+        case MeetingsFile():
+            loaded = tables.load_meetings(connection, file, read_joins(connection))
+        case BandsFile():
+            loaded = tables.load_bands(connection, file, read_joins(connection))
+        case FactorsFile():
+            loaded = tables.load_factors(connection, file, read_joins(connection), USER)
+        case _:
+            raise FileRefused(
+                file.name, f"is a list of {file.kind}: good for checks, nothing here is made of it"
+            )
+    return loaded
+
+
+def _total(dropped: tuple[Dropped, ...]) -> int:
+    return sum(one.count for one in dropped)
+
+
+def _reasons(dropped: tuple[Dropped, ...]) -> str:
+    return "; ".join(map(str, dropped))

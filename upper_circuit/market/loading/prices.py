@@ -1,0 +1,187 @@
+"""
+One exchange's prices of one day, into rows.
+
+A day may arrive early, late, twice, corrected, from both exchanges or as a holiday's copy of the day before. Here it
+is decided which of its rows are loaded, for which stock, in place of which; what follows from the rows is `deriving`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from upper_circuit.errors import FileRefused
+from upper_circuit.market.days import date_of, day_of
+from upper_circuit.market.formats import Dropped, Exchange, PriceFile, series_of
+from upper_circuit.market.formats.form import Leftovers
+from upper_circuit.market.loading import deriving
+from upper_circuit.market.loading.joining import Joins
+from upper_circuit.market.loading.stock_bars import PRICES, StockBars, from_packed, paise
+from upper_circuit.market.loading.writing import Columns, blocks, insert
+from upper_circuit.market.packed import BAR, SERIES
+from upper_circuit.market.schema import daily_prices as table
+
+NO_CODE = "no BSE code (listed on NSE only)"
+OTHER_EXCHANGE = "listed on NSE, whose prices are used"
+SECOND_ROW = "second row of one stock"
+
+_CONTENT = (
+    "symbol",
+    "series",
+    "open",
+    "high",
+    "low",
+    "close",
+    "last",
+    "prev_close",
+    "volume",
+    "turnover_lacs",
+    "trades",
+    "deliv_qty",
+)
+_TRADED = ("series", "open", "high", "low", "close", "prev_close", "volume")
+
+Row = dict[str, object]
+Rows = dict[str, Row]
+"""Rows of daily_prices of one day, by BSE code."""
+
+
+def rows_of(file: PriceFile, joins: Joins) -> tuple[Rows, tuple[Dropped, ...]]:
+    """The rows of a file by stock, and those that are left out."""
+    given = file.rows
+    rows: Rows = {}
+    left_out = Leftovers()
+    on_nse = joins.on_nse if file.exchange == "BSE" else frozenset()
+    for at, symbol in enumerate(given.symbol):
+        code = given.code[at] or joins.of_listing(given.isin[at], symbol)
+        reason = (
+            NO_CODE
+            if code is None
+            else OTHER_EXCHANGE
+            if code in on_nse
+            else SECOND_ROW
+            if code in rows
+            else None
+        )
+        if reason or code is None:
+            left_out.add(reason or NO_CODE, symbol)
+            continue
+        last = given.last[at]
+        rows[code] = {
+            "symbol": symbol,
+            "series": series_of(file.exchange, given.series[at]),
+            **{name: int(getattr(given, name)[at]) / 100 for name in PRICES},
+            "last": None if last is None else last / 100,
+            "volume": int(given.volume[at]),
+            "turnover_lacs": given.turnover_lacs[at],
+            "trades": given.trades[at],
+            "deliv_qty": given.deliv_qty[at],
+        }
+    return rows, left_out.all()
+
+
+def rows_on(connection: sa.Connection, day: date, exchange: Exchange) -> tuple[Rows, frozenset[int]]:
+    """The rows of a day and exchange in the database, and the files they came from."""
+    columns = [table.c[name] for name in _CONTENT]
+    query = sa.select(table.c.bse_code, table.c.file_id, *columns).where(
+        table.c.trade_date == day, table.c.exchange == exchange
+    )
+    rows: Rows = {}
+    files = set()
+    for code, file_id, *values in connection.execute(query):
+        rows[code] = dict(zip(_CONTENT, values, strict=True))
+        files.add(file_id)
+    return rows, frozenset(files)
+
+
+def same_trades(one: Rows, other: Rows) -> bool:
+    """Whether two days' rows are the same stocks with the same prices and volumes."""
+    return one.keys() == other.keys() and all(
+        all(row[name] == other[code][name] for name in _TRADED) for code, row in one.items()
+    )
+
+
+def refuse_copy(connection: sa.Connection, file: PriceFile, rows: Rows) -> None:
+    """Raise FileRefused where the rows are those of the session before or after: nobody trades twice alike."""
+    sessions = deriving.read_sessions(connection)
+    day = day_of(file.trade_date)
+    at = int(np.searchsorted(sessions, day))
+    others = [*sessions[max(at - 1, 0) : at], *sessions[at : at + 2]]
+    for other in (date_of(other) for other in others if other != day):
+        if same_trades(rows, rows_on(connection, other, file.exchange)[0]):
+            reason = f"is a copy: all {len(rows):,} rows of {file.trade_date} are those loaded for {other} (a holiday?)"
+            raise FileRefused(file.name, reason)
+
+
+def load_day(connection: sa.Connection, file: PriceFile, rows: Rows, file_id: int) -> int:
+    """Put a day's rows in place of those the database has, and keep up what follows from them.
+
+    Returns the number of corporate actions inferred.
+    """
+    day = day_of(file.trade_date)
+    old = _delete_old(connection, file, rows)
+    insert(connection, table, _columns(file, rows, file_id))
+    is_new = deriving.keep_session(connection, day)
+    sessions = deriving.read_sessions(connection)
+    new = _bars(rows, day)
+    if not old and day == sessions[-1]:
+        return deriving.append(connection, new, day)
+    concerned = {*rows, *old}
+    # Gaps are counted in sessions, so one more or less in the past can end or begin the history of any stock.
+    stale = None if is_new and day < sessions[-1] else concerned
+    whole = from_packed(connection, stale).without(concerned, day).with_bars(new)
+    asked = _day_and_next(whole, concerned, day)
+    inferred = deriving.infer_actions(
+        connection, whole, asked, {(code, day) for code in concerned - rows.keys()}
+    )
+    deriving.derive(connection, whole, stale)
+    return inferred
+
+
+def _delete_old(connection: sa.Connection, file: PriceFile, rows: Rows) -> set[str]:
+    """Delete the exchange's rows of the day, and the other's for these stocks; returns the stocks that had one."""
+    of_day = table.c.trade_date == file.trade_date
+    same = of_day & (table.c.exchange == file.exchange)
+    query = sa.select(table.c.bse_code)
+    old = set(connection.execute(query.where(same)).scalars())
+    connection.execute(sa.delete(table).where(same))
+    for block in blocks(rows):
+        others = of_day & table.c.bse_code.in_(block)
+        old |= set(connection.execute(query.where(others)).scalars())
+        connection.execute(sa.delete(table).where(others))
+    return old
+
+
+def _columns(file: PriceFile, rows: Rows, file_id: int) -> Columns:
+    content = {name: [row[name] for row in rows.values()] for name in _CONTENT}
+    constant = {"exchange": file.exchange, "file_id": file_id}
+    return {
+        "bse_code": list(rows),
+        "trade_date": np.full(len(rows), day_of(file.trade_date)),
+        **content,
+        **{name: [value] * len(rows) for name, value in constant.items()},
+    }
+
+
+def _bars(rows: Rows, day: int) -> StockBars:
+    bars = np.zeros(len(rows), dtype=BAR)
+    bars["date"] = day
+    for name in PRICES:
+        bars[name] = paise(np.array([row[name] for row in rows.values()], dtype=np.float64))
+    bars["volume"] = [row["volume"] for row in rows.values()]
+    bars["series"] = [SERIES.index(str(row["series"])) for row in rows.values()]
+    return StockBars.of(rows, np.arange(len(rows)), bars)
+
+
+def _day_and_next(whole: StockBars, concerned: Collection[str], day: int) -> npt.NDArray[np.bool_]:
+    """The bars of some stocks on a day, and of each the next bar: its gap is measured from that day."""
+    ours = np.array([code in concerned for code in whole.codes], dtype=bool)[whole.stock]
+    date = whole.bars["date"]
+    before = np.full(len(date), -1, dtype=np.int64)
+    before[1:] = np.where(whole.stock[1:] == whole.stock[:-1], date[:-1], -1)
+    asked: npt.NDArray[np.bool_] = ours & ((date == day) | ((date > day) & (before <= day)))
+    return asked
