@@ -8,12 +8,16 @@ from datetime import date
 
 DAY = date(2025, 12, 17)
 """The day of every file that is not told another."""
-UDIFF_COLUMNS = (
-    "TradDt BizDt Sgmt Src FinInstrmTp FinInstrmId ISIN TckrSymb SctySrs XpryDt FininstrmActlXpryDt StrkPric OptnTp "
-    "FinInstrmNm OpnPric HghPric LwPric ClsPric LastPric PrvsClsgPric UndrlygPric SttlmPric OpnIntrst ChngInOpnIntrst "
-    "TtlTradgVol TtlTrfVal TtlNbOfTxsExctd SsnId NewBrdLotQty Rmks Rsvd1 Rsvd2 Rsvd3 Rsvd4"
-).split()
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+UDIFF_HEADER = (
+    "TradDt,BizDt,Sgmt,Src,FinInstrmTp,FinInstrmId,ISIN,TckrSymb,SctySrs,XpryDt,FininstrmActlXpryDt,StrkPric,OptnTp,"
+    "FinInstrmNm,OpnPric,HghPric,LwPric,ClsPric,LastPric,PrvsClsgPric,UndrlygPric,SttlmPric,OpnIntrst,ChngInOpnIntrst,"
+    "TtlTradgVol,TtlTrfVal,TtlNbOfTxsExctd,SsnId,NewBrdLotQty,Rmks,Rsvd1,Rsvd2,Rsvd3,Rsvd4"
+)
+NSE_FULL_HEADER = (
+    "SYMBOL, SERIES, DATE1, PREV_CLOSE, OPEN_PRICE, HIGH_PRICE, LOW_PRICE, LAST_PRICE, CLOSE_PRICE, AVG_PRICE, "
+    "TTL_TRD_QNTY, TURNOVER_LACS, NO_OF_TRADES, DELIV_QTY, DELIV_PER"
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,9 @@ def english(day: date, *, upper: bool = False, century: bool = True) -> str:
 
 def udiff(bars: Sequence[Bar], *, day: date = DAY, source: str = "NSE", **cells: str) -> str:
     """UDiFF common bhavcopy; `cells` overrides a column in every row."""
-    lines = [",".join(UDIFF_COLUMNS)]
+    lines = [UDIFF_HEADER]
     for bar in bars:
-        row = dict.fromkeys(UDIFF_COLUMNS, "") | {
+        row = dict.fromkeys(UDIFF_HEADER.split(","), "") | {
             "TradDt": day.isoformat(),
             "BizDt": day.isoformat(),
             "Sgmt": "CM",
@@ -84,11 +88,7 @@ def bse_udiff(bars: Sequence[Bar], *, day: date = DAY) -> str:
 
 def nse_full(bars: Sequence[Bar], *, day: date = DAY, comma: str = ", ") -> str:
     """sec_bhavdata_full: turnover in lacs, `-` for a missing delivery."""
-    header = (
-        "SYMBOL SERIES DATE1 PREV_CLOSE OPEN_PRICE HIGH_PRICE LOW_PRICE LAST_PRICE CLOSE_PRICE AVG_PRICE "
-        "TTL_TRD_QNTY TURNOVER_LACS NO_OF_TRADES DELIV_QTY DELIV_PER"
-    ).split()
-    lines = [comma.join(header)]
+    lines = [NSE_FULL_HEADER.replace(", ", comma)]
     for bar in bars:
         percent = "-" if bar.deliv_qty == "-" else "64.00"
         row = (

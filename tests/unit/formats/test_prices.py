@@ -226,3 +226,11 @@ def test_columns_of_prices_cannot_be_changed(read):
 
     with pytest.raises(ValueError, match="read-only"):
         rows.close[0] = 1
+
+
+def test_columns_of_prices_have_one_length(read):
+    """What is promised of the value is checked when it is made."""
+    rows = read(files.nse_full([BAR])).rows
+
+    with pytest.raises(ValueError, match="lengths"):
+        replace(rows, symbol=("RELINFRA", "ABB"))

@@ -32,12 +32,14 @@ def parquet_table(content: Content) -> Table:
         frame = file.read()
         frame.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
-        raise FileRefused(
-            content.where, f"is a damaged Parquet file: {str(error).splitlines()[0]}"
-        ) from error
+        cause = str(error).partition("\n")[0] or type(error).__name__
+        raise FileRefused(content.where, f"is a damaged Parquet file: {cause}") from error
     if not frame.num_rows:
         raise FileRefused(content.where, "has columns and no rows")
-    columns = [(name, _column(content, name, frame.column(name))) for name in frame.column_names]
+    columns = [
+        (name, _column(content, name, chunks))
+        for name, chunks in zip(frame.column_names, frame.columns, strict=True)
+    ]
     return named_columns(content, columns, range(1, frame.num_rows + 1))
 
 
