@@ -50,7 +50,9 @@ class Results:
         return Results(
             self.first_quarter,
             np.where(known, self.announced_at, NEVER),
-            *figures,
+            revenue=revenue,
+            net_profit=net_profit,
+            eps=eps,
             filing_stock=self.filing_stock[filed],
             filing_at=self.filing_at[filed],
         )

@@ -35,7 +35,7 @@ def read_histories(
     recent = _of(columns, table, codes)
     if from_year is None:
         return _histories(connection.execute(recent).all(), codes)
-    rows = list(connection.execute(recent.where(table.c.year >= from_year)))
+    rows = connection.execute(recent.where(table.c.year >= from_year)).all()
     histories = _histories(rows, codes)
     short = histories.short_of(WINDOW, day)
     if not short:
@@ -57,7 +57,7 @@ def read_factors(connection: sa.Connection, codes: tuple[str, ...]) -> Factors:
     table = schema.corporate_actions
     query = _of(sa.select(table.c.bse_code, table.c.ex_date, table.c.source, table.c.factor), table, codes)
     effective: dict[tuple[str, date], float] = {}
-    for code, ex_date, source, factor in connection.execute(query):
+    for code, ex_date, source, factor in connection.execute(query).all():
         if source == "user":
             effective[code, ex_date] = factor
         else:
@@ -89,7 +89,7 @@ def read_results(connection: sa.Connection, codes: tuple[str, ...]) -> Results:
         codes,
     ).order_by(table.c.announced_at.desc())
     index = _index(codes)
-    filings = [row for row in connection.execute(query) if row[0] in index]
+    filings = [row for row in connection.execute(query).all() if row[0] in index]
     rows = [row for row in filings if row[6] == "standalone"]
     stock = np.array([index[row[0]] for row in rows], dtype=np.int64)
     quarters = {end: quarter_of(day_of(end)) for end in {row[1] for row in rows}}
@@ -105,7 +105,9 @@ def read_results(connection: sa.Connection, codes: tuple[str, ...]) -> Results:
     return Results(
         first,
         announced_at,
-        *figures,
+        revenue=figures[0],
+        net_profit=figures[1],
+        eps=figures[2],
         filing_stock=np.array([index[row[0]] for row in filings], dtype=np.int64),
         filing_at=np.array([row[2] for row in filings], dtype=np.int64),
     )
@@ -118,7 +120,7 @@ def read_announcements(connection: sa.Connection, codes: tuple[str, ...], since:
     if since is not None:
         query = query.where(table.c.announced_at >= since)
     index = _index(codes)
-    rows = [(index[row[0]], *row[1:]) for row in connection.execute(query) if row[0] in index]
+    rows = [(index[row[0]], *row[1:]) for row in connection.execute(query).all() if row[0] in index]
     stock, announced_at, score, event = _columns(rows, 4)
     # A total order, so that sums over a stock's items do not depend on how the database returns its rows.
     order = np.lexsort((event, score, announced_at, stock))
@@ -135,7 +137,9 @@ def read_meetings(connection: sa.Connection, codes: tuple[str, ...]) -> Meetings
     table = schema.earnings_calendar
     query = _of(sa.select(table.c.bse_code, table.c.meeting_date, table.c.published_at), table, codes)
     index = _index(codes)
-    rows = [(index[row[0]], day_of(row[1]), row[2]) for row in connection.execute(query) if row[0] in index]
+    rows = [
+        (index[row[0]], day_of(row[1]), row[2]) for row in connection.execute(query).all() if row[0] in index
+    ]
     stock, day, published_at = _columns(rows, 3)
     return Meetings(stock.astype(np.int64), day.astype(np.int32), published_at.astype(np.int64))
 
@@ -153,7 +157,11 @@ def read_quarters(
     if quarters is not None:
         query = query.where(table.c.quarter.in_(quarters))
     index = _index(codes)
-    rows = [(index[row[0]], day_of(row[1]), *row[2:]) for row in connection.execute(query) if row[0] in index]
+    rows = [
+        (index[row[0]], day_of(row[1]), *row[2:])
+        for row in connection.execute(query).all()
+        if row[0] in index
+    ]
     stock, history_day, quarter, locked, bars = (column.astype(np.int64) for column in _columns(rows, 5))
     return CircuitQuarters(stock, history_day.astype(np.int32), quarter, locked, bars)
 
@@ -173,4 +181,4 @@ def _index(codes: tuple[str, ...]) -> Index:
 
 
 def _columns(rows: Rows, count: int) -> list[np.ndarray[Any, np.dtype[Any]]]:
-    return [np.array([row[at] for row in rows]) for at in range(count)]
+    return [np.array(column) for column in zip(*rows, strict=True)] if rows else [np.zeros(0)] * count
