@@ -42,10 +42,10 @@ class Results:
     def known_at(self, cutoff: int) -> Results:
         """What was on file before a moment, figures in a wrong unit struck out."""
         known = self.announced_at < cutoff
-        figures = [
+        revenue, net_profit, eps = (
             _in_rupees(np.where(known, values, np.nan))
             for values in (self.revenue, self.net_profit, self.eps)
-        ]
+        )
         filed = self.filing_at < cutoff
         return Results(
             self.first_quarter,
@@ -107,7 +107,7 @@ class Announcements:
         """Those from a moment on and before another."""
         inside = (self.announced_at >= start) & (self.announced_at < cutoff)
         return Announcements(
-            *(values[inside] for values in (self.stock, self.announced_at, self.score, self.event))
+            self.stock[inside], self.announced_at[inside], self.score[inside], self.event[inside]
         )
 
 
