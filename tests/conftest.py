@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres import database, migrated_folder, postgres  # noqa: F401  # fixtures of every test
+
 
 @pytest.fixture(scope="session")
 def market_data() -> Path:
