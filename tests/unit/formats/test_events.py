@@ -215,6 +215,16 @@ def test_a_bulletin_without_its_time_is_refused(text, read):
         read(text)
 
 
+def test_a_bulletin_of_tomorrow_is_refused(read):
+    """Its time is the caller's word, and bound by the caller's today all the same: midnight IST ends the day."""
+    midnight = int(datetime(2025, 12, 18, 18, 30, tzinfo=UTC).timestamp())
+    text = AN + "ABB Limited ABB : Updates ABB : x\n"
+
+    assert 1 == len(read(text, announced_at=midnight - 1).category)
+    with pytest.raises(FileRefused, match="after today"):
+        read(text, announced_at=midnight)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

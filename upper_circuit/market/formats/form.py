@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
 
 from upper_circuit.errors import FileRefused
+from upper_circuit.market.days import moment_of
 from upper_circuit.market.formats.archive import Content
 from upper_circuit.market.formats.rows import Dropped, ParsedFile
 from upper_circuit.market.formats.table import Table, Texts, csv_table
@@ -72,8 +73,10 @@ class Leftovers:
 
 
 def stated_moment(table: Table, given: Given) -> int:
-    """The caller's moment for a list that has none; refused without it."""
+    """The caller's moment for a list that has none; refused without it, and after today."""
     if given.announced_at is None:
         reason = "says nowhere when it became public; give the time (announced_at) it was published"
         raise FileRefused(table.content.where, reason)
+    if given.announced_at >= moment_of(datetime.combine(given.today + timedelta(days=1), time())):
+        raise FileRefused(table.content.where, f"is said to be public only after today ({given.today})")
     return given.announced_at

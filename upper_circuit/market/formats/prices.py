@@ -166,7 +166,7 @@ def _checked(table: Table, layout: Layout) -> PriceRows:
 
 
 def _no_stock_twice(table: Table, layout: Layout, keys: Texts, series: Texts) -> None:
-    """One bar a stock and day: also not once in EQ and once in BE, which no exchange has ever filed."""
+    """One bar a stock and day: also not once in EQ and once in BE, as none of 2.6 million real bars does."""
     seen: dict[str, int] = {}
     for row, key in enumerate(keys):
         before = seen.setdefault(key, row)
