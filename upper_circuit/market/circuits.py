@@ -68,7 +68,8 @@ def locked(bars: BarArray, reference: Paise, excluded: npt.NDArray[np.bool_]) ->
     for band in BANDS:
         for size in ticks:
             at_limit |= high == upper_limit(base, band, size)
-    return at_limit & (bars["close"] == bars["high"]) & (base >= LOWEST_PRICE) & ~excluded
+    closed_at_high: npt.NDArray[np.bool_] = bars["close"] == bars["high"]
+    return at_limit & closed_at_high & (base >= LOWEST_PRICE) & ~excluded
 
 
 def flags(
