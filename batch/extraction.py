@@ -47,6 +47,22 @@ class MarketChanged(DataUnavailable):
     """The market database changed while it was read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """Raw features, and whose packed prices cannot be read, with the reason."""
+
+    raw: RawFeatures | None
+    """None where not one stock could be read."""
+    unreadable: dict[str, str]
+
+    @classmethod
+    def concat(cls, blocks: Sequence[Extracted]) -> Extracted:
+        """Blocks of one run date as one."""
+        found = [block.raw for block in blocks if block.raw is not None]
+        unreadable = {code: reason for block in blocks for code, reason in block.unreadable.items()}
+        return cls(RawFeatures.concat(found) if found else None, unreadable)
+
+
 class Extraction:
     """Worker processes over one database; use as a context manager.
 
@@ -76,8 +92,8 @@ class Extraction:
         data_version: int,
         after_each: Callable[[], None] = lambda: None,
         progress: bool = True,
-    ) -> RawFeatures:
-        """The raw features of these stocks.
+    ) -> Extracted:
+        """The raw features of these stocks; one whose bytes are damaged does not spoil its block.
 
         Args:
             run_date: a session.
@@ -102,7 +118,7 @@ class Extraction:
         finally:
             for task in tasks:
                 task.cancel()
-        return RawFeatures.concat(done)
+        return Extracted.concat(done)
 
 
 def _context() -> BaseContext:
@@ -146,12 +162,17 @@ def _open(location: str | Path, _data_version: int) -> _Opened:
         return _Opened(database, read_calendar(connection), read_data_version(connection))
 
 
-def _compute(location: str | Path, run_date: date, data_version: int, codes: tuple[str, ...]) -> RawFeatures:
+def _compute(location: str | Path, run_date: date, data_version: int, codes: tuple[str, ...]) -> Extracted:
     opened = _open(location, data_version)
-    market = Market.load(opened.database, run_date=run_date, codes=codes, calendar=opened.calendar)
+    try:
+        market = Market.load(opened.database, run_date=run_date, codes=codes, calendar=opened.calendar)
+    except ValueError as error:  # bytes that are no bars
+        if len(codes) == 1:
+            return Extracted(None, {codes[0]: str(error)})
+        return Extracted.concat([_compute(location, run_date, data_version, (code,)) for code in codes])
     if not data_version == opened.data_version == market.data_version:
         raise MarketChanged("the market database is being changed; run again when the ingest has ended")
-    return raw(market.as_of(run_date))
+    return Extracted(raw(market.as_of(run_date)), {})
 
 
 @contextmanager

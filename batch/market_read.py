@@ -8,15 +8,21 @@ read again when it changed on the way.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Self
 
 from batch.extraction import Extraction, MarketChanged
 from batch.universe import Universe
-from upper_circuit.features import CrossSection, FeatureMatrix, RawFeatures, fill
+from upper_circuit.errors import DataUnavailable
+from upper_circuit.features import CrossSection, FeatureMatrix, RawFeatures, Skip, SkipReason, fill
 from upper_circuit.market.database import Database
+
+log = logging.getLogger(__name__)
 
 _TRIES = 3
 
@@ -48,6 +54,7 @@ class MarketRead:
         self._run_date = run_date
         self._progress = progress
         self._whole: RawFeatures | None = None
+        self._unreadable: dict[str, str] = {}
         database.dispose()  # a forked worker must not inherit an open connection
         self._extraction = Extraction(location, workers)
 
@@ -63,16 +70,12 @@ class MarketRead:
         `after_each` is called after every block; what it raises ends the reading. Raises MarketChanged where the
         database does not keep still for three readings.
         """
-        for left in reversed(range(_TRIES)):
-            try:
+        for _ in range(_TRIES - 1):
+            with suppress(MarketChanged):
                 self._whole = self._extract(self.universe.with_bars, after_each)
-            except MarketChanged:
-                if not left:
-                    raise
-                self.universe = Universe.read(self._database, self._run_date)
-            else:
-                break
-        assert self._whole is not None  # noqa: S101  # the loop ends with it or raises
+                return self._whole
+            self.universe = Universe.read(self._database, self._run_date)
+        self._whole = self._extract(self.universe.with_bars, after_each)
         return self._whole
 
     def matrix(
@@ -100,13 +103,32 @@ class MarketRead:
             # A shard may hold no stock with bars; a row nobody asked for then stands in, and is not scored.
             barred = sorted(known.intersection(codes)) or self.universe.with_bars[:1]
             raw = self._extract(barred, after_each)
-        return fill(raw, cross, self.universe.master, codes)
+        return self.fill(raw, cross, codes)
+
+    def fill(self, raw: RawFeatures, cross: CrossSection, codes: Sequence[str]) -> FeatureMatrix:
+        """The final rows; a stock whose packed prices could not be read is skipped, and its reason says so."""
+        matrix = fill(raw, cross, self.universe.master, codes)
+        damaged = {
+            code: Skip(
+                SkipReason.PRICE_MISSING,
+                f"packed prices cannot be read ({self._unreadable[code]}); repack them",
+            )
+            for code in matrix.skipped
+            if code in self._unreadable
+        }
+        return replace(matrix, skipped=matrix.skipped | damaged)
 
     def _extract(self, codes: Sequence[str], after_each: Callable[[], None]) -> RawFeatures:
-        return self._extraction.extract(
+        found = self._extraction.extract(
             self._run_date,
             codes,
             data_version=self.universe.data_version,
             after_each=after_each,
             progress=self._progress,
         )
+        if found.raw is None:
+            raise DataUnavailable(f"no packed prices can be read ({next(iter(found.unreadable.values()))})")
+        for code, reason in found.unreadable.items():
+            log.error("stock.unreadable", extra={"bse_code": code, "reason": reason})
+        self._unreadable = found.unreadable
+        return found.raw

@@ -30,7 +30,7 @@ from batch.report import BatchReport
 from batch.scoring import predict
 from batch.universe import Universe, active_stocks, with_results_due
 from upper_circuit.errors import BadInput
-from upper_circuit.features import CrossSection, FeatureMatrix, fill
+from upper_circuit.features import CrossSection, FeatureMatrix
 from upper_circuit.market.database import Database
 from upper_circuit.market.master import Master, Stock
 from upper_circuit.models.scorer import Scorer
@@ -113,7 +113,7 @@ class BatchPredictor:
             raw = market.whole(self._stop.check)
             cross = CrossSection.of(raw, market.universe.master)
             self._marks[run_date] = marks(raw, cross, market.universe.calendar, tolerance)
-            return fill(raw, cross, market.universe.master, codes)
+            return market.fill(raw, cross, codes)
 
     def predict_batch(self, features: FeatureMatrix) -> list[Prediction]:
         """Score rows in their order; the model is loaded and proven with the first call."""

@@ -6,6 +6,7 @@ Markets are drawn at random but seeded; who needs an exact price writes its own 
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,17 +15,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tests.factories.market import Filing, Item, Listing, bars, weekdays
+from tests.factories.models import manifest, write_model
 from upper_circuit.features import FEATURE_NAMES, FINGERPRINT
+from upper_circuit.features.catalog import HIGH, LOW
 from upper_circuit.market import circuits, schema
 from upper_circuit.market.database import Database
 from upper_circuit.market.days import date_of, day_of, moment_of, quarters_of
 from upper_circuit.market.migrations import upgrade
 from upper_circuit.market.packed import FIRST, LOCKED, BarArray
+from upper_circuit.models.calibration import Platt
+from upper_circuit.models.golden import make_rows
+from upper_circuit.models.manifest import Manifest
+from upper_circuit.models.scorer import Forest
+from upper_circuit.models.version import ModelVersion
 
 LISTED = date(2023, 1, 2)
 FIRST_CODE = 500_001
+TREES = 20
 INDUSTRIES = (("Textiles", "Consumer"), ("Banks", "Financial"), ("Cement", "Materials"))
 
 
@@ -205,49 +215,40 @@ def _quarters(code: str, flagged: BarArray) -> list[dict[str, Any]]:
 
 
 def registry(root: Path, *versions: str, seed: int = 0) -> Path:
-    """A registry with these versions of a small real model over the 25 features, the last one promoted."""
-    from tests.factories.models import document, manifest
-    from upper_circuit.models.calibration import Platt
-    from upper_circuit.models.golden import make_rows
-    from upper_circuit.models.registry import Registry
-    from upper_circuit.models.scorer import Forest
-    from upper_circuit.models.version import ModelVersion
+    """A registry with these versions of a small real model over the 25 features, the last one promoted.
 
-    models = Registry(root)
+    Laid out by hand: publishing would prove every model in a process of its own, which is tested elsewhere.
+    """
     for number, version in enumerate(versions or ("1.0.0",)):
         model = _booster(seed + number)
-        forest = Forest.load(model, feature_names=FEATURE_NAMES)
-        calibration = Platt(slope=1.1, intercept=0.2)
-        named = manifest()
-        facts = replace_manifest(
-            named,
-            version=ModelVersion.parse(version),
-            feature_names=FEATURE_NAMES,
-            feature_fingerprint=FINGERPRINT,
-            calibration=calibration,
-            golden=make_rows(forest, calibration, _rows(50, seed)),
-            model=model,
-            trees=len(document(model)["learner"]["gradient_booster"]["model"]["trees"]),
-        )
-        models.publish(model, facts)
-        models.promote(facts.version, by="tests", at=datetime(2025, 1, 1, tzinfo=UTC))
+        write_model(root / "XGBoost" / version, model, _manifest(version, model, seed))
+    channels = root / "XGBoost" / "channels"
+    channels.mkdir()
+    (channels / "stable").write_text(f"{(versions or ('1.0.0',))[-1]}\n")
     return root
 
 
-def replace_manifest(named: Any, *, model: bytes, **changes: Any) -> Any:
-    """The manifest of another model over other features."""
-    import hashlib
-
-    bins = named.bins.model_copy(
-        update={"features": dict(zip(FEATURE_NAMES, named.bins.features.values(), strict=True))}
+def _manifest(version: str, model: bytes, seed: int) -> Manifest:
+    forest = Forest.load(model, feature_names=FEATURE_NAMES)
+    calibration = Platt(slope=1.1, intercept=0.2)
+    like = manifest()
+    bins = dict(zip(FEATURE_NAMES, like.bins.features.values(), strict=True))
+    return like.model_copy(
+        update={
+            "version": ModelVersion.parse(version),
+            "sha256": hashlib.sha256(model).hexdigest(),
+            "size_bytes": len(model),
+            "trees": TREES,
+            "feature_names": FEATURE_NAMES,
+            "feature_fingerprint": FINGERPRINT,
+            "calibration": calibration,
+            "bins": like.bins.model_copy(update={"features": bins}),
+            "golden": make_rows(forest, calibration, _rows(50, seed)),
+        }
     )
-    facts = {"sha256": hashlib.sha256(model).hexdigest(), "size_bytes": len(model), "bins": bins}
-    return named.model_copy(update={**facts, **changes})
 
 
-def _rows(count: int, seed: int) -> Any:
-    from upper_circuit.features.catalog import HIGH, LOW
-
+def _rows(count: int, seed: int) -> npt.NDArray[np.float32]:
     draw = np.random.default_rng(seed)
     return draw.uniform(LOW, HIGH, (count, len(LOW))).astype(np.float32)
 
@@ -259,19 +260,37 @@ def _booster(seed: int) -> bytes:
     answers = (matrix[:, 0] / 100 + matrix[:, 1] + matrix[:, 4] * 4 > 1.4).astype(np.float32)
     data = xgboost.DMatrix(matrix, answers, feature_names=list(FEATURE_NAMES))
     settings = {"objective": "binary:logistic", "max_depth": 4, "nthread": 1, "seed": seed, "eta": 0.2}
-    return bytes(xgboost.train(settings, data, 20).save_raw("ubj"))
+    return bytes(xgboost.train(settings, data, TREES).save_raw("ubj"))
+
+
+TABLE = (
+    "SELECT bse_code, nse_symbol, company_name, prediction_date, predicted_label, probability, confidence,"
+    " model_version, model_type FROM daily_predictions ORDER BY bse_code, prediction_date, model_version"
+)
+"""daily_predictions by code, without id and timestamp."""
+
+
+def asked(folder: Path, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """What a reader of predictions.db in a folder is answered, past our own code."""
+    connection = sqlite3.connect(folder / "predictions.db")
+    try:
+        return connection.execute(query, parameters).fetchall()
+    finally:
+        connection.close()
 
 
 def predictions(folder: Path) -> list[tuple[Any, ...]]:
-    """daily_predictions as a reader of the file sees it, by code, without id and timestamp."""
-    connection = sqlite3.connect(folder / "predictions.db")
-    try:
-        return connection.execute(
-            "SELECT bse_code, nse_symbol, company_name, prediction_date, predicted_label, probability, confidence,"
-            " model_version, model_type FROM daily_predictions ORDER BY bse_code, prediction_date, model_version"
-        ).fetchall()
-    finally:
-        connection.close()
+    """daily_predictions in a folder by code, without id and timestamp."""
+    return asked(folder, TABLE)
+
+
+def change_market(folder: Path, *statements: str) -> None:
+    """Change market.db as an ingest would: in one transaction that raises the data version."""
+    connection = sqlite3.connect(folder / "market.db")
+    with connection:
+        for statement in (*statements, "UPDATE data_version SET version = version + 1"):
+            connection.execute(statement)
+    connection.close()
 
 
 def changed(listing: Listing, **facts: Any) -> Listing:
