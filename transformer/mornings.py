@@ -9,24 +9,52 @@ once in a while whether it changed; while it is away, what is in memory goes on 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from upper_circuit.errors import DatabaseAway, DataNotYetAvailable, FeaturesUnavailable, UnknownStock
-from upper_circuit.features import CrossSection, FeatureMatrix, Skip, fill, raw
-from upper_circuit.market.calendar import Calendar, load_calendar
+from upper_circuit.errors import (
+    DatabaseAway,
+    DataNotYetAvailable,
+    DataUnavailable,
+    FeaturesUnavailable,
+    PricesStale,
+    UnknownStock,
+)
+from upper_circuit.features import FEATURE_NAMES, CrossSection, FeatureMatrix, RawFeatures, Skip, fill, raw
+from upper_circuit.market.calendar import Calendar, read_calendar
 from upper_circuit.market.database import Database
+from upper_circuit.market.days import day_of
 from upper_circuit.market.market import Market
 from upper_circuit.market.master import Master, Stock
 from upper_circuit.market.reading import read_data_version
 
-KEPT = 8
-"""Run dates in memory: 1.1 MB each for 11,000 stocks."""
+PATIENCE = 10.0
+"""Seconds that a question waits for a database that says nothing."""
+NOT_ACTIVE = "NOT_ACTIVE"
+"""Reason of a stock that the exchange does not list as active: the morning run leaves it out too."""
+_MOST_REFUSED = 1_000
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """When a morning may be made; the same as the batch's, or the two would answer differently."""
+
+    min_price_share: float = 0.9
+    allow_missing_tables: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,33 +66,36 @@ class Morning:
     data_version: int
     matrix: FeatureMatrix
     row_of: dict[str, int]
-    filled: dict[int, tuple[str, ...]]
     missing_tables: tuple[str, ...]
 
-    def row(self, bse_code: str) -> npt.NDArray[np.float32]:
-        """The 25 features of a stock; raises FeaturesUnavailable with the skip reason."""
+    def at(self, bse_code: str) -> int:
+        """The row of a stock in the matrix; raises FeaturesUnavailable with the skip reason."""
         at = self.row_of.get(bse_code)
         if at is None:
             raise FeaturesUnavailable(bse_code, self.run_date, *self._why(bse_code))
-        row: npt.NDArray[np.float32] = self.matrix.values[at]
-        return row
+        return at
 
-    def filled_features(self, bse_code: str) -> tuple[str, ...]:
-        """Names of the features of a stock that were filled."""
-        return self.filled.get(self.row_of[bse_code], ())
+    def row(self, bse_code: str) -> npt.NDArray[np.float32]:
+        """The features [1, 25] of a stock; raises FeaturesUnavailable with the skip reason."""
+        at = self.at(bse_code)
+        return self.matrix.values[at : at + 1]
+
+    def filled(self, bse_code: str) -> dict[str, str]:
+        """The features of a stock that were filled, each with industry, sector or market."""
+        return self.matrix.filled(self.at(bse_code))
+
+    def filled_names(self, row: int) -> tuple[str, ...]:
+        """The features of a row that were filled."""
+        return _names(self.matrix.sources[row].tobytes())
 
     def _why(self, bse_code: str) -> tuple[str, str]:
         skip: Skip | None = self.matrix.skipped.get(bse_code)
-        return (
-            (skip.reason.value, skip.detail)
-            if skip
-            else ("NOT_ACTIVE", "the exchange does not list it as active")
-        )
+        return (skip.reason.value, skip.detail) if skip else (NOT_ACTIVE, "not listed as ACTIVE")
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the database said when it was asked last."""
+    """What the database said when it was asked last, all of one state."""
 
     data_version: int
     calendar: Calendar
@@ -73,12 +104,12 @@ class Known:
 
     @classmethod
     def read(cls, database: Database) -> Known:
-        """Ask the database; blocking."""
+        """Ask the database; blocking. Raises SchemaOutdated."""
+        database.require_schema()
         with database.reading("market") as connection:
-            version = read_data_version(connection)
-        master = Master.load(database)
-        symbols = {stock.nse_symbol: stock.bse_code for stock in master.stocks.values() if stock.nse_symbol}
-        return cls(version, load_calendar(database), master, symbols)
+            master = Master.read(connection)
+            symbols = {s.nse_symbol: s.bse_code for s in master.stocks.values() if s.nse_symbol}
+            return cls(read_data_version(connection), read_calendar(connection), master, symbols)
 
     def stock(self, bse_code: str) -> Stock:
         """The stock of a code; raises UnknownStock."""
@@ -87,105 +118,189 @@ class Known:
             raise UnknownStock(bse_code)
         return found
 
+    def next_run_date(self) -> date:
+        """The newest run date that can be answered: the first session after the newest bars."""
+        return self.calendar.next_session(self.calendar.newest + timedelta(days=1))
+
+    def require_run_date(self, run_date: date) -> None:
+        """Raise NotASession, or DataNotYetAvailable where the session before the date is not loaded."""
+        self.calendar.require_session(run_date)
+        needed = self.calendar.session_before(run_date)
+        if needed > self.calendar.newest:
+            raise DataNotYetAvailable(run_date, needed, self.calendar.newest)
+
 
 class Mornings:
-    """The mornings asked for lately, refreshed when the database changed.
+    """The mornings asked for lately. Belongs to one event loop.
 
-    `refresh` is called every `poll` seconds by the program; a question never waits for it, but for the first of a date.
+    The program calls `refresh` now and then; a question never waits for that, only for the first of its date.
     """
 
-    def __init__(self, database: Database, *, kept: int = KEPT) -> None:
+    def __init__(self, database: Database, *, kept: int = 8, rules: Rules | None = None) -> None:
         self._database = database
         self._kept = kept
+        self._rules = rules or Rules()
         self._known: Known | None = None
         self._mornings: OrderedDict[date, Morning] = OrderedDict()
+        self._refused: dict[date, DataUnavailable] = {}
         self._being_made: dict[date, asyncio.Task[Morning]] = {}
-        self.database_error: str | None = None
+        self._thread = ThreadPoolExecutor(1, "market")
+        self.trouble: str | None = "the market database was not read yet"
         """Why the database could not be asked last time; None when it could."""
 
     @property
     def known(self) -> Known:
-        """The newest state read; raises the database's error when it never was."""
+        """The newest state read; raises DatabaseAway when it never was."""
         if self._known is None:
-            raise DatabaseAway(self.database_error or "the market database was not read yet")
+            raise DatabaseAway(self.trouble or "")
         return self._known
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether questions can be answered, from the database or from memory."""
+        return self._known is not None
 
     async def refresh(self) -> None:
         """Ask the database whether it changed; if so, make the mornings in memory anew, newest first."""
         try:
-            version = await asyncio.to_thread(self._version)
-            if self._known is None or version != self._known.data_version:
-                self._known = await asyncio.to_thread(Known.read, self._database)
-            self.database_error = None
-        except sa.exc.SQLAlchemyError as error:
-            self.database_error = type(error).__name__
+            async with asyncio.timeout(PATIENCE):
+                changed = await self._in_thread(lambda: _changed(self._database, self._known))
+        except (sa.exc.SQLAlchemyError, DataUnavailable, TimeoutError) as error:
+            self._note_trouble(str(error) if isinstance(error, DataUnavailable) else type(error).__name__)
             return
-        stale = [
-            day for day, morning in self._mornings.items() if morning.data_version != self._known.data_version
-        ]
-        for day in sorted(stale, reverse=True):
-            self._mornings[day] = await asyncio.to_thread(_make, self._database, day, self._known.master)
+        if self.trouble is not None:
+            log.info("market.readable")
+        self.trouble = None
+        if changed is not None:
+            self._known = changed
+            self._refused.clear()
+            await self._make_anew(changed)
 
     async def of(self, run_date: date) -> Morning:
         """The morning of a run date; the first question for a date makes it, others wait for the same one.
 
-        Raises NotASession, DataNotYetAvailable, TableMissing.
+        Raises NotASession, DataNotYetAvailable, PricesStale, TableMissing, DatabaseAway.
         """
+        morning = self.get(run_date)
+        if morning is not None:
+            return morning
+        self.known.require_run_date(run_date)
+        if run_date in self._refused:
+            raise self._refused[run_date].with_traceback(None)
+        task = self._being_made.get(run_date)
+        if task is None:
+            task = asyncio.create_task(self._make(run_date), name=f"morning {run_date}")
+            self._being_made[run_date] = task
+            task.add_done_callback(lambda made: self._made(run_date, made))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await asyncio.shield(task)
+        except TimeoutError:
+            raise DatabaseAway(f"the market database gave nothing for {run_date} in {PATIENCE:g} s") from None
+
+    def get(self, run_date: date) -> Morning | None:
+        """The morning of a run date when it is in memory: the way of the hot routes."""
         morning = self._mornings.get(run_date)
         if morning is not None:
             self._mornings.move_to_end(run_date)
-            return morning
-        self._require(run_date)
-        task = self._being_made.get(run_date)
-        if task is None:
-            task = asyncio.create_task(
-                asyncio.to_thread(_make, self._database, run_date, self.known.master),
-                name=f"morning {run_date}",
-            )
-            self._being_made[run_date] = task
-            task.add_done_callback(lambda _: self._being_made.pop(run_date, None))
-        morning = await asyncio.shield(task)
+        return morning
+
+    def stop(self) -> None:
+        """Let go of the thread; what it does is not waited for."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _make(self, run_date: date) -> Morning:
+        known = self.known
+        try:
+            morning = await self._in_thread(lambda: make(self._database, run_date, known, self._rules))
+        except sa.exc.SQLAlchemyError as error:
+            self._note_trouble(type(error).__name__)
+            raise DatabaseAway(
+                f"the market database cannot be read for {run_date}: {type(error).__name__}"
+            ) from error
+        except DataUnavailable as error:
+            if len(self._refused) < _MOST_REFUSED:
+                self._refused[run_date] = error
+            raise
         self._mornings[run_date] = morning
         while len(self._mornings) > self._kept:
             self._mornings.popitem(last=False)
         return morning
 
-    def get(self, run_date: date) -> Morning | None:
-        """The morning of a run date when it is in memory: the way of the hot routes."""
-        return self._mornings.get(run_date)
+    def _made(self, run_date: date, task: asyncio.Task[Morning]) -> None:
+        del self._being_made[run_date]
+        if not task.cancelled():
+            task.exception()  # whoever waited has it; nobody may be left to
 
-    def next_run_date(self) -> date:
-        """The newest run date that can be answered: the first session after the newest bars."""
-        calendar = self.known.calendar
-        return calendar.next_session(date.fromordinal(calendar.newest.toordinal() + 1))
+    async def _make_anew(self, known: Known) -> None:
+        """Every morning in memory of an older state, and the newest one that can be asked for."""
+        days = {day for day, morning in self._mornings.items() if morning.data_version != known.data_version}
+        try:
+            days.add(known.next_run_date())
+        except DataUnavailable as error:
+            log.warning("morning.not_made", extra={"because": str(error)})
+        for day in sorted(days, reverse=True):
+            order = list(self._mornings)
+            try:
+                await self._make(day)
+            except DataUnavailable as error:
+                self._mornings.pop(day, None)
+                log.warning("morning.not_made", extra={"run_date": day, "because": str(error)})
+            for other in order:  # a morning made anew is not one that was asked for
+                if other in self._mornings:
+                    self._mornings.move_to_end(other)
 
-    def _require(self, run_date: date) -> None:
-        calendar = self.known.calendar
-        calendar.require_session(run_date)
-        needed = calendar.session_before(run_date)
-        if needed > calendar.newest:
-            raise DataNotYetAvailable(run_date, needed, calendar.newest)
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _version(self) -> int:
-        with self._database.reading("market") as connection:
-            return read_data_version(connection)
+    def _note_trouble(self, trouble: str) -> None:
+        if trouble != self.trouble or self._known is None:
+            log.warning("market.unreadable", extra={"because": trouble, "goes_on": self._known is not None})
+        self.trouble = trouble
 
 
-def _make(database: Database, run_date: date, master: Master) -> Morning:
+def make(database: Database, run_date: date, known: Known, rules: Rules) -> Morning:
+    """The morning of a run date, from the database; blocking. Raises DataUnavailable."""
     market = Market.load(database, run_date=run_date)
+    while (
+        market.data_version != known.data_version
+    ):  # an ingest came in between: names and prices of one state
+        known = Known.read(database)
+        market = Market.load(database, run_date=run_date)
     view = market.as_of(run_date)
     rows = raw(view)
-    cross = CrossSection.of(rows, master)
-    matrix = fill(rows, cross, master, [stock.bse_code for stock in master.active()])
-    filled = {
-        row: tuple(matrix.filled(row)) for row in np.flatnonzero((matrix.sources > 0).any(axis=1)).tolist()
-    }
+    _require_current(rows, market.calendar, rules)
+    cross = CrossSection.of(rows, known.master)
+    if not rules.allow_missing_tables:
+        cross.require_every_feature()
+    matrix = fill(rows, cross, known.master, [stock.bse_code for stock in known.master.active()])
     return Morning(
         run_date=run_date,
         as_of=view.as_of,
         data_version=market.data_version,
         matrix=matrix,
         row_of={code: row for row, code in enumerate(matrix.codes)},
-        filled=filled,
         missing_tables=cross.missing_tables,
     )
+
+
+def _changed(database: Database, known: Known | None) -> Known | None:
+    if known is not None:
+        with database.reading("market") as connection:
+            if read_data_version(connection) == known.data_version:
+                return None
+    return Known.read(database)
+
+
+def _require_current(rows: RawFeatures, calendar: Calendar, rules: Rules) -> None:
+    session = calendar.session_before(rows.run_date)
+    traded = rows.traded
+    current = traded & (rows.newest_day >= day_of(session))
+    share = float(current.sum() / traded.sum()) if traded.any() else 0.0
+    if share < rules.min_price_share:
+        raise PricesStale(rows.run_date, session, share, rules.min_price_share)
+
+
+@lru_cache(maxsize=4096)
+def _names(sources: bytes) -> tuple[str, ...]:
+    return tuple(name for name, source in zip(FEATURE_NAMES, sources, strict=True) if source)

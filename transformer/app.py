@@ -1,0 +1,172 @@
+"""
+Puts the parts together, once, from settings.
+
+Nothing else constructs anything, so that a test may build a transformer with a clock, a database and a predictor of
+its own, and Gunicorn one in every worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from fastapi import APIRouter
+from prometheus_client import CollectorRegistry
+
+from transformer.access import AccessLog
+from transformer.clients import Clients
+from transformer.edge import App, Edge, Guards
+from transformer.fast import HotRoutes
+from transformer.hop import Hop
+from transformer.limits import limiter
+from transformer.models import Models
+from transformer.mornings import Mornings, Rules
+from transformer.predictors import Predictors
+from transformer.replicas import Replicas, addresses
+from transformer.routes import docs, health, models, predictions, protocol
+from transformer.routes.parts import Parts
+from transformer.service import Clock, PredictionService, utc_now
+from transformer.settings import TransformerSettings
+from transformer.tally import Tally
+from upper_circuit.market.database import Database
+from upper_circuit.telemetry.metrics import HopMetrics, HttpMetrics
+
+RESOLVE_SECONDS = 5.0
+"""How often PREDICTOR_HOST is looked up."""
+
+log = logging.getLogger(__name__)
+
+
+class Transformer:
+    """The parts a server needs, with a start and an end. Belongs to one event loop."""
+
+    def __init__(
+        self, settings: TransformerSettings, *, metrics: CollectorRegistry, clock: Clock = utc_now
+    ) -> None:
+        self.settings = settings
+        self._database = Database.at(settings.database)
+        self._mornings = Mornings(
+            self._database,
+            kept=settings.mornings_kept,
+            rules=Rules(settings.min_price_share, settings.allow_missing_tables),
+        )
+        hop_metrics = HopMetrics(metrics)
+        self._predictors = Predictors(
+            Replicas(() if settings.predictor_host else settings.predictor_urls), hop_metrics
+        )
+        self._hop = Hop(
+            self._predictors,
+            hop_metrics,
+            deadline=settings.predictor_deadline_seconds,
+            calls=settings.predictor_calls,
+        )
+        self._tally = Tally()
+        self._models = Models(self._predictors)
+        self.service = PredictionService(self._mornings, self._hop, self._models, self._tally, clock=clock)
+        self._hot = HotRoutes(self.service)
+        self._http_metrics = HttpMetrics(metrics)
+        self._metrics = metrics
+        self._background: list[asyncio.Task[None]] = []
+        self._access = AccessLog(settings.log_level)
+        self._is_draining = False
+
+    async def start(self) -> None:
+        """Begin to read the market and to look for predictors; questions are taken as soon as that has happened."""
+        await self._predictors.start()
+        self._keep_doing(self._mornings.refresh, self.settings.data_poll_seconds)
+        if self.settings.predictor_host:
+            self._keep_doing(self._resolve, RESOLVE_SECONDS)
+
+    def drain(self) -> None:
+        """From now on not ready; questions are answered all the same."""
+        self._is_draining = True
+
+    async def stop(self) -> None:
+        """End what `start` began, after the last request."""
+        self._is_draining = True
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._hop.stop()
+        await self._predictors.stop()
+        self._mornings.stop()
+        self._database.dispose()
+        self._access.flush()
+
+    def routers(self) -> list[APIRouter]:
+        """Everything FastAPI serves."""
+        token = self.settings.admin_token
+        return routers(
+            Parts(
+                service=self.service,
+                hot=self._hot,
+                mornings=self._mornings,
+                models=self._models,
+                predictors=self._predictors,
+                database=self._database,
+                metrics=self._metrics,
+                admin_token=token.get_secret_value() if token else None,
+                is_draining=lambda: self._is_draining,
+                is_alive=lambda: not any(task.done() for task in self._background),
+            )
+        )
+
+    def edge(self, app: App) -> Edge:
+        """The outermost layer around an app that has the routers."""
+        settings = self.settings
+        guards = Guards(
+            clients=Clients(settings.proxies),
+            limiter=limiter(settings.rate_limit_per_second, settings.redis_url),
+            metrics=self._http_metrics,
+            tally=self._tally,
+            access=self._access,
+            is_draining=lambda: self._is_draining,
+        )
+        return Edge(app, self._hot.table(), guards)
+
+    def _keep_doing(self, work: Callable[[], Awaitable[None]], every: float) -> None:
+        async def keep_doing() -> None:
+            while True:
+                started = time.monotonic()
+                await work()
+                await asyncio.sleep(max(0.0, every - (time.monotonic() - started)))
+
+        task = asyncio.create_task(keep_doing())
+        task.add_done_callback(_tell_why)
+        self._background.append(task)
+
+    async def _resolve(self) -> None:
+        found = await addresses(self.settings.predictor_host or "")
+        if found:
+            self._predictors.replicas.become(found)
+
+
+def build(
+    settings: TransformerSettings, *, metrics: CollectorRegistry, clock: Clock = utc_now
+) -> Transformer:
+    """A transformer that has asked nobody anything yet."""
+    return Transformer(settings, metrics=metrics, clock=clock)
+
+
+def routers(parts: Parts) -> list[APIRouter]:
+    """Everything FastAPI serves, over the parts."""
+    return [
+        predictions.router(parts),
+        models.router(parts),
+        health.router(parts),
+        protocol.router(parts),
+        docs.router(),
+    ]
+
+
+def routers_without_parts() -> list[APIRouter]:
+    """The same, to be described but not to be served: parts are touched by requests only."""
+    return routers(cast("Parts", None))
+
+
+def _tell_why(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("background.ended", exc_info=task.exception())

@@ -1,0 +1,98 @@
+"""
+What is known of the predictor's models: which answers, what each says of itself, and the order to reload.
+
+Manifests are read from files over there and change once a day, so an answer is kept for five minutes; which version
+answers is learned from every call anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from transformer.correlation import current
+from transformer.predictors import Predictors
+from upper_circuit.errors import BadAnswer, UpperCircuitError
+from upper_circuit.oip import contract
+
+KEPT = 300.0
+"""Seconds for which manifests are kept."""
+_ASK_AGAIN = 1.0
+"""Seconds for which the state is kept: a flood of health questions asks the predictor once."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Whether a model would answer now; `problem` is None then."""
+
+    is_loaded: bool
+    version: str | None
+    model_type: str | None
+    problem: str | None
+
+
+class Models:
+    """Belongs to one event loop."""
+
+    def __init__(self, predictors: Predictors, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._predictors = predictors
+        self._clock = clock
+        self._manifests: tuple[float, dict[str, Any]] | None = None
+        self._state: tuple[float, State] | None = None
+        self._asking = asyncio.Lock()
+        self._version: str | None = None
+
+    def saw(self, version: str) -> None:
+        """A call was answered by this version."""
+        self._version = version
+
+    async def manifests(self) -> dict[str, Any]:
+        """Which version answers, and the manifests of all; raises PredictorAway, BadAnswer."""
+        async with self._asking:
+            if self._manifests is None or self._clock() - self._manifests[0] > KEPT:
+                found = await self._predictors.registry()
+                if not isinstance(found.get("versions"), list):
+                    raise BadAnswer("the predictor's list of models has no versions")
+                self._manifests = (self._clock(), found)
+                self._version = found.get("model_version") or self._version
+            return self._manifests[1]
+
+    async def state(self) -> State:
+        """Whether a model would answer now."""
+        if self._state is not None and self._clock() - self._state[0] < _ASK_AGAIN:
+            return self._state[1]
+        state = await self._ask()
+        self._state = (self._clock(), state)
+        return state
+
+    async def reload(self, token: str) -> list[dict[str, Any]]:
+        """Have every replica take the version that is promoted now; what became of each."""
+        ids = current()
+        headers = {
+            "authorization": f"Bearer {token}",
+            contract.CORRELATION_ID: ids.id,
+            contract.TRACEPARENT: ids.child().traceparent,
+        }
+        reports = [_report(*each) for each in await self._predictors.reload(headers)]
+        self._manifests = self._state = None
+        return reports
+
+    async def _ask(self) -> State:
+        if not await self._predictors.is_ready():
+            return State(False, None, None, "no replica of the predictor has a model loaded")
+        try:
+            told = await self.manifests()
+        except UpperCircuitError as error:
+            return State(True, self._version, None, str(error))
+        return State(True, self._version or told.get("model_version"), told.get("model_type"), None)
+
+
+def _report(replica: str, status: int, said: dict[str, Any]) -> dict[str, Any]:
+    if status == 200:
+        kept = ("result", "model_version", "previous_version", "requested_version", "fallback_because")
+        return {"replica": replica, **{name: said[name] for name in kept if said.get(name) is not None}}
+    because = said.get("error")
+    return {"replica": replica, "result": "failed", "because": str(because or f"status {status}")}

@@ -1,0 +1,190 @@
+"""
+KServe at the edge: the only file that imports it.
+
+Importing kserve parses the command line of whoever does so, hence the lines around the import. Its own start is not
+used: it ignores the loop it was asked for, listens on every address, and forgets the model before requests have ended;
+its app, data plane and routes are. `application` is what any ASGI server may run; `serve` runs it here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import warnings
+from http import HTTPStatus
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import FastAPIDeprecationWarning, RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+_arguments, sys.argv = sys.argv, sys.argv[:1]
+import kserve  # noqa: E402
+from kserve import errors, model_server  # noqa: E402
+from kserve.predictor_config import PredictorConfig  # noqa: E402
+from kserve.protocol.rest.server import RESTServer  # noqa: E402
+
+sys.argv = _arguments
+
+from transformer.app import Transformer  # noqa: E402
+from transformer.edge import App, Receive, Scope, Send  # noqa: E402
+from transformer.errors import Refused  # noqa: E402
+from transformer.openapi import describe  # noqa: E402
+from transformer.replies import refused  # noqa: E402
+from transformer.routes.parts import response  # noqa: E402
+from upper_circuit.errors import BadInput, UpperCircuitError  # noqa: E402
+from upper_circuit.oip import contract  # noqa: E402
+
+_SHUTDOWN_SECONDS = 25
+"""For requests under way after the drain; with it, below Kubernetes' 30."""
+_KEEP_ALIVE = 65
+"""Seconds; longer than the idle time of the proxies in front."""
+_QUIET = ("kserve", "kserve.trace", "uvicorn.error", "asyncio")
+
+log = logging.getLogger(__name__)
+
+
+class _Model(kserve.Model):  # type: ignore[misc]  # the SDK has no types
+    """What KServe's own routes know: a name. Inference is answered in front of them."""
+
+    def __init__(self) -> None:
+        super().__init__(contract.MODEL_NAME)
+        self.ready = True
+
+    async def predict(self, *_: Any) -> None:
+        """Only V1 comes here."""
+        raise errors.UnsupportedProtocol(f"v1; POST {contract.INFER_PATH} or /api/v1/predict asks")
+
+
+def application(transformer: Transformer) -> App:
+    """The whole program as an ASGI app; its lifespan starts and ends the transformer."""
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", category=FastAPIDeprecationWarning)  # KServe's response class
+    app: FastAPI = model_server.app
+    routers = transformer.routers()
+    for router in routers:
+        app.include_router(router)
+    description = describe(routers)
+    app.openapi = lambda: description  # type: ignore[method-assign]  # KServe's own routes are no part of the API
+    address = transformer.settings.predictor_urls[0].removeprefix("http://")
+    kept = kserve.ModelServer(
+        workers=1,
+        enable_grpc=False,
+        predictor_config=PredictorConfig(predictor_host=address, predictor_protocol="v2"),
+    )
+    kept.register_model(_Model())
+    RESTServer(app, kept.dataplane, kept.model_repository_extension, 0).create_application()
+    _translate_errors(app)
+    outermost: App = transformer.edge(app)
+    if transformer.settings.cors_origins:
+        outermost = CORSMiddleware(
+            outermost,
+            allow_origins=transformer.settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["content-type", contract.CORRELATION_ID, contract.TRACEPARENT],
+            expose_headers=[contract.CORRELATION_ID, "retry-after"],
+        )
+    return _with_lifespan(outermost, transformer)
+
+
+def serve(transformer: Transformer) -> None:
+    """Answer until a signal comes and the requests under way have ended."""
+    settings = transformer.settings
+    config = uvicorn.Config(
+        application(transformer),
+        host=settings.api_listen_host,
+        port=settings.api_port,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        backlog=2048,
+    )
+    asyncio.run(_Server(config, transformer).serve())
+
+
+class _Server(uvicorn.Server):
+    """Stops in two steps: unready while requests are still taken, then as uvicorn does. A second signal skips one."""
+
+    def __init__(self, config: uvicorn.Config, transformer: Transformer) -> None:
+        super().__init__(config)
+        self._transformer = transformer
+        self._signals = 0
+        self._drained_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # uvicorn's signature
+        """Called by a signal, maybe in the middle of anything: only counts."""
+        self._signals += 1
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to stop now."""
+        now = asyncio.get_running_loop().time()
+        if self._signals and self._drained_at is None:
+            log.info("transformer.stopping")
+            self._transformer.drain()
+            self._drained_at = now + self._transformer.settings.drain_seconds
+        drained = self._drained_at is not None and now >= self._drained_at
+        return await super().on_tick(counter) or drained or self._signals > 1
+
+
+def _with_lifespan(app: App, transformer: Transformer) -> App:
+    async def outermost(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        await receive()
+        await transformer.start()
+        log.info("transformer.started", extra={"settings": transformer.settings.model_dump(mode="json")})
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await transformer.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    return outermost
+
+
+def _translate_errors(app: FastAPI) -> None:
+    """Our error objects for all that KServe and FastAPI refuse, in place of the handlers KServe set."""
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        path = request.url.path
+        return response(refused(_as_ours(error, request), path))
+
+    for kind in (UpperCircuitError, HTTPException, RequestValidationError, *_STATUS):
+        app.add_exception_handler(kind, refuse)
+    app.exception_handlers.pop(Exception, None)  # a defect goes on to the edge, which logs it once
+
+
+_STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
+    errors.InvalidInput: (HTTPStatus.BAD_REQUEST, "INVALID_REQUEST"),
+    errors.ModelNotFound: (HTTPStatus.NOT_FOUND, "NOT_FOUND"),
+    errors.ModelNotReady: (HTTPStatus.SERVICE_UNAVAILABLE, "NOT_READY"),
+    errors.UnsupportedProtocol: (HTTPStatus.NOT_IMPLEMENTED, "NOT_IMPLEMENTED"),
+    NotImplementedError: (HTTPStatus.NOT_IMPLEMENTED, "NOT_IMPLEMENTED"),
+}
+
+
+def _as_ours(error: Exception, request: Request) -> UpperCircuitError | None:
+    if isinstance(error, UpperCircuitError):
+        return error
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        return BadInput(f"{first['loc'][-1]}: {first['msg'][0].lower()}{first['msg'][1:]}")
+    if isinstance(error, HTTPException):
+        status = HTTPStatus(error.status_code)
+        told = {
+            HTTPStatus.NOT_FOUND: f"there is no {request.url.path[:100]}",
+            HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not allowed here",
+        }
+        return Refused(status, status.name, told.get(status, str(error.detail)))
+    for kind, (status, code) in _STATUS.items():
+        if isinstance(error, kind):
+            return Refused(status, code, str(error))
+    return None

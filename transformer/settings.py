@@ -1,0 +1,169 @@
+"""
+What a person or a chart may set, read once at the start.
+
+The only place of the transformer that knows environment variables. A wrong value stops the start with one line that
+names it; a transformer that guesses would answer from another database than the one meant.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from upper_circuit.errors import BadInput
+
+
+class SettingsRefused(BadInput):
+    """A setting has a value that is not allowed; the text names variable, value and what is allowed."""
+
+
+def _parts(value: object) -> object:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
+
+
+class TransformerSettings(BaseSettings):
+    """Environment variables of the same names in capitals, also from `.env`; an empty one counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, use_attribute_docstrings=True
+    )
+
+    feature_dbs_path: Path = Path("data/db")
+    """Folder of market.db and predictions.db (SQLite)."""
+    database_url: str | None = Field(default=None, repr=False)
+    """A postgresql:// URL; takes the place of the folder."""
+    predictor_urls: Texts = ("http://127.0.0.1:8080",)
+    """Addresses of the predictor's replicas, with commas between."""
+    predictor_host: str | None = None
+    """Name of a headless Service, also with :port; every address it resolves to is a replica. Takes the place of
+    PREDICTOR_URLS."""
+    predictor_deadline_seconds: float = Field(default=1.0, gt=0, le=30)
+    """After so long a request is answered with 504. Both tries of a call lie within it."""
+    predictor_calls: int = Field(default=4, ge=1, le=64)
+    """Calls to predictors under way at most. More than there are predictors to answer them only make small batches."""
+    api_listen_host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 in a container."""
+    api_port: int = Field(default=8000, ge=1, le=65535)
+    """TCP port to listen on."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """Processes. In Kubernetes 1: scale pods."""
+    drain_seconds: float = Field(default=1.0, ge=0, le=20)
+    """After SIGTERM, seconds of not being ready while requests are still taken: time to be seen and left alone."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe lines that are logged; WARNING leaves out the summary line of every request."""
+    rate_limit_per_second: int = Field(default=100, ge=0)
+    """Requests of one client address; a batch counts once. 0: no limit."""
+    redis_url: str | None = Field(default=None, repr=False)
+    """redis://... counts the requests of all processes together; unset: each process counts its own."""
+    trusted_proxies: Texts = ()
+    """Networks such as 10.0.0.0/8 whose X-Forwarded-For is believed; none: the peer is the client."""
+    cors_origins: Texts = ()
+    """Origins such as https://desk.example whose pages may call the API; none by default, never `*`."""
+    admin_token: SecretStr | None = None
+    """Bearer token of the admin routes, the same as the predictor's; unset: they are off."""
+    data_poll_seconds: float = Field(default=10.0, ge=0.05, le=300)
+    """How often the database is asked whether the market changed; an answer is at most so much older than it."""
+    mornings_kept: int = Field(default=8, ge=1, le=256)
+    """Run dates in memory, 1.5 MB each for 11,000 stocks."""
+    min_price_share: float = Field(default=0.9, ge=0, le=1)
+    """Share of the stocks traded lately that must have a bar of the session before the date asked for."""
+    allow_missing_tables: bool = False
+    """True: answer without the features of tables that are not loaded, as the batch's --allow-missing-tables."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgresql+psycopg://")):
+            raise ValueError("postgresql://... is allowed (unset: the SQLite files in FEATURE_DBS_PATH)")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://")):
+            raise ValueError("redis://... or rediss://... is allowed (unset: counted in memory)")
+        return value
+
+    @field_validator("predictor_urls")
+    @classmethod
+    def _urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("at least one http://host:port is needed")
+        for url in value:
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+                raise ValueError(f"{url!r} is no address of a predictor: http://host:port is allowed")
+        return tuple(url.rstrip("/") for url in value)
+
+    @field_validator("predictor_host")
+    @classmethod
+    def _host(cls, value: str | None) -> str | None:
+        if value is not None and re.fullmatch(r"[A-Za-z0-9._-]+(:\d{1,5})?", value) is None:
+            raise ValueError("a name, also with :port, is allowed")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"{error}: networks such as 10.0.0.0/8 are allowed") from None
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            exact = f"{parts.scheme}://{parts.netloc}"
+            if (
+                parts.scheme not in ("http", "https")
+                or not parts.hostname
+                or origin != exact
+                or "*" in origin
+            ):
+                raise ValueError(f"{origin!r} is no origin: https://host, also with :port, is allowed")
+        return value
+
+    @property
+    def database(self) -> str | Path:
+        """Where market and predictions are."""
+        return self.database_url or self.feature_dbs_path
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """TRUSTED_PROXIES as networks."""
+        return tuple(ip_network(network) for network in self.trusted_proxies)
+
+    @classmethod
+    def read(cls) -> TransformerSettings:
+        """From environment and `.env`; SettingsRefused, in one line, when a value is not allowed."""
+        try:
+            return cls()
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_context=False)
+            raise SettingsRefused(
+                "; ".join(_fault(str(fault["loc"][0]), fault["input"], fault["msg"]) for fault in faults)
+            ) from None
+
+
+def _fault(name: str, value: object, message: str) -> str:
+    told = message.removeprefix("Value error, ")
+    shown = "'...'" if name in _SECRET else repr(value)
+    return f"{name.upper()}={shown} is not allowed: {told[0].lower()}{told[1:]}"
+
+
+_SECRET = {"database_url", "redis_url", "admin_token"}
