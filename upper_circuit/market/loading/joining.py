@@ -101,4 +101,4 @@ def _traded(connection: sa.Connection, before: date | None) -> dict[str, str]:
     if before is not None:
         query = query.where(table.c.trade_date >= before - _RECENT, table.c.trade_date <= before)
     query = query.group_by(table.c.symbol, table.c.bse_code).order_by(newest, table.c.bse_code)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
