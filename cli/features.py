@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -45,7 +46,7 @@ def features(
         writer.writerow(["bse_code", *FEATURE_NAMES, "filled"])
         for at, code in enumerate(matrix.codes):
             filled = ";".join(f"{name}:{source}" for name, source in matrix.filled(at).items())
-            values = ["" if value != value else repr(float(value)) for value in matrix.values[at]]  # noqa: PLR0124
+            values = ["" if math.isnan(value) else str(value) for value in matrix.values[at]]
             writer.writerow([code, *values, filled])
     part.replace(out)
     filled_rows = int((matrix.sources > 0).any(axis=1).sum())
