@@ -9,6 +9,7 @@ bring. The library knows holidays some years ahead and ends there; it never depe
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import cache
 
 import numpy as np
 import sqlalchemy as sa
@@ -23,12 +24,17 @@ _LONGEST_BREAK = timedelta(days=10)
 
 
 def published_sessions(start: date) -> Days:
-    """Sessions of XBOM from a date to the last year whose holidays the library knows."""
-    from exchange_calendars.exchange_calendar_xbom import XBOMExchangeCalendar  # noqa: PLC0415  # a second of imports
+    """Sessions of XBOM from a date to the end of the last year whose holidays the library knows."""
+    sessions = _every_session()
+    return sessions[sessions >= day_of(start)]
 
-    first = max(np.datetime64(start), np.datetime64(XBOMExchangeCalendar.bound_min(), "D"))
-    calendar = XBOMExchangeCalendar(start=str(first), end=XBOMExchangeCalendar.bound_max())
-    days: Days = calendar.sessions.to_numpy().astype("datetime64[D]").astype(np.int32)
+
+@cache
+def _every_session() -> Days:
+    from exchange_calendars.exchange_calendar_xbom import XBOMExchangeCalendar as Xbom  # noqa: PLC0415  # slow to import
+
+    sessions = Xbom(start=Xbom.bound_min(), end=Xbom.bound_max()).sessions
+    days: Days = sessions.to_numpy().astype("datetime64[D]").astype(np.int32)
     return days
 
 

@@ -9,7 +9,7 @@ transaction, or nothing of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import sqlalchemy as sa
 
@@ -37,8 +37,6 @@ from upper_circuit.market.loading.stock_bars import from_packed
 from upper_circuit.market.loading.tables import Loaded
 
 USER = "user"
-_LONGEST_CLOSURE = 5
-_DAYS_IN_NAMES = ("%d%m%Y", "%Y%m%d", "%d%b%Y", "%Y-%m-%d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +106,8 @@ def _ingest_prices(connection: sa.Connection, file: PriceFile, now: int) -> Inge
         reason = f"none of its rows is of a stock to load: {_reasons(left_out)}; is a master list loaded?"
         raise FileRefused(file.name, reason)
     old, old_files = prices.rows_on(connection, file.trade_date, file.exchange)
-    if prices.same_trades(rows, old):
-        _refuse_other_name(file)
+    prices.refuse_other_name(file, rows, old)
+    if prices.likeness(rows, old) == 1:
         return _unchanged(file, f"the same prices are loaded for {file.trade_date}")
     prices.refuse_copy(connection, file, rows)
     file_id = registry.register(
@@ -136,21 +134,6 @@ def _ingest_prices(connection: sa.Connection, file: PriceFile, now: int) -> Inge
         replaces=tuple(registry.name_by_id(connection, one) for one in sorted(old_files)),
         inferred=inferred,
     )
-
-
-def _refuse_other_name(file: PriceFile) -> None:
-    """Raise FileRefused where a loaded day's prices come under the name of a day after it, as on holidays they do.
-
-    The name decides nothing else: such a file would change nothing anyway, but its day would be thought loaded.
-    """
-    name = file.name.upper()
-    for days in range(1, _LONGEST_CLOSURE + 1):
-        day = file.trade_date + timedelta(days)
-        if any(f"{day:{form}}".upper() in name for form in _DAYS_IN_NAMES):
-            raise FileRefused(
-                file.name,
-                f"is a copy: its rows are those of {file.trade_date}, which are loaded; {day} was a holiday",
-            )
 
 
 def _load(connection: sa.Connection, file: ParsedFile, now: int) -> Loaded:

@@ -8,7 +8,7 @@ is decided which of its rows are loaded, for which stock, in place of which; wha
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,11 @@ _CONTENT = (
     "deliv_qty",
 )
 _TRADED = ("series", "open", "high", "low", "close", "prev_close", "volume")
+
+A_COPY = 0.5
+"""Two days of a real market share a few percent of their rows, of stocks that hardly trade."""
+_LONGEST_CLOSURE = 5
+_DAYS_IN_NAMES = ("%d%m%Y", "%Y%m%d", "%d%b%Y", "%Y-%m-%d")
 
 Row = dict[str, object]
 Rows = dict[str, Row]
@@ -98,22 +103,39 @@ def rows_on(connection: sa.Connection, day: date, exchange: Exchange) -> tuple[R
     return rows, frozenset(files)
 
 
-def same_trades(one: Rows, other: Rows) -> bool:
-    """Whether two days' rows are the same stocks with the same prices and volumes."""
-    return one.keys() == other.keys() and all(
-        all(row[name] == other[code][name] for name in _TRADED) for code, row in one.items()
+def likeness(one: Rows, other: Rows) -> float:
+    """The share of stocks, of all in either, that have the same prices and volume in both."""
+    same = sum(
+        all(row[name] == other[code][name] for name in _TRADED) for code, row in one.items() if code in other
     )
+    return same / max(len(one.keys() | other.keys()), 1)
 
 
 def refuse_copy(connection: sa.Connection, file: PriceFile, rows: Rows) -> None:
-    """Raise FileRefused where the rows are those of the session before or after: nobody trades twice alike."""
+    """Raise FileRefused where the rows are those of the session before or after: no market trades twice alike."""
     sessions = deriving.read_sessions(connection)
     day = day_of(file.trade_date)
     at = int(np.searchsorted(sessions, day))
     others = [*sessions[max(at - 1, 0) : at], *sessions[at : at + 2]]
     for other in (date_of(other) for other in others if other != day):
-        if same_trades(rows, rows_on(connection, other, file.exchange)[0]):
-            reason = f"is a copy: all {len(rows):,} rows of {file.trade_date} are those loaded for {other} (a holiday?)"
+        share = likeness(rows, rows_on(connection, other, file.exchange)[0])
+        if share > A_COPY:
+            reason = f"is a copy of another day: {share:.0%} of its rows for {file.trade_date} are those loaded for {other}"
+            raise FileRefused(file.name, reason)
+
+
+def refuse_other_name(file: PriceFile, rows: Rows, loaded: Rows) -> None:
+    """Raise FileRefused where a loaded day's rows come under the name of a day after it, as they do on holidays.
+
+    The name decides nothing else. Taken for a correction, such a file would leave its reader in the belief that the
+    holiday is loaded.
+    """
+    if likeness(rows, loaded) <= A_COPY:
+        return
+    for days in range(1, _LONGEST_CLOSURE + 1):
+        day = file.trade_date + timedelta(days)
+        if any(f"{day:{form}}".upper() in file.name.upper() for form in _DAYS_IN_NAMES):
+            reason = f"is a copy of another day: its rows are those of {file.trade_date}, loaded already; {day} was a holiday"
             raise FileRefused(file.name, reason)
 
 

@@ -1,0 +1,195 @@
+"""
+`upper-circuit ingest`, `import-history`, `repack`: how data come in.
+
+Here a person meets the exchanges' files for the first time, so each command says in a line what it did with a file,
+what it left out and why, and which command comes next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.places import DatabaseOption, database
+
+if TYPE_CHECKING:
+    from upper_circuit.market.database import Database
+    from upper_circuit.market.formats import ParsedFile
+    from upper_circuit.market.loading import HistoryImport, Ingested
+
+TradeDate = Annotated[
+    datetime | None,
+    typer.Option(
+        "--trade-date", formats=["%Y-%m-%d"], help="Day of files that have none in them (BSE legacy, bands)"
+    ),
+]
+PublishedAt = Annotated[
+    datetime | None,
+    typer.Option(
+        "--published-at",
+        formats=["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"],
+        help="When a bulletin without times (an*.txt, bm*.txt) became public, Indian time",
+    ),
+]
+_SHOWN = 3
+_SUSPICIOUS_SHOWN = 10
+
+
+def ingest(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Files of the exchanges, or your own lists")
+    ],
+    where: DatabaseOption = None,
+    trade_date: TradeDate = None,
+    published_at: PublishedAt = None,
+) -> None:
+    """Load files (csv, txt, parquet, zip): each wholly or not at all; one that is loaded already changes nothing."""
+    from upper_circuit.errors import UpperCircuitError
+    from upper_circuit.market.loading import ingest as load
+
+    found = database(where, migrate=True)
+    now = _now()
+    reader = _Reader(now, trade_date, published_at)
+    refused = 0
+    for path in reader.in_order(files):
+        try:
+            typer.echo(_line(load(found, reader.read(path), now=now)))
+        except UpperCircuitError as error:
+            refused += 1
+            typer.echo(f"refused: {error}", err=True)
+    if refused:
+        typer.echo(f"{refused} of {len(files)} files refused; nothing of them was loaded", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"next: {_next_step(found)}")
+
+
+def import_history(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The archive (docs/history-layout.md)")],
+    where: DatabaseOption = None,
+) -> None:
+    """Load years at once from a folder of parquet and CSV; files that were loaded before are left alone."""
+    found = database(where, migrate=True)
+    load_history(found, folder)
+    typer.echo("next: upper-circuit train --help")
+
+
+def repack(
+    codes: Annotated[
+        list[str] | None, typer.Argument(metavar="[BSE_CODE]...", help="Only these stocks")
+    ] = None,
+    where: DatabaseOption = None,
+) -> None:
+    """Make packed prices and counts anew from the rows, as after a change of rows by hand."""
+    from upper_circuit.market.loading import repack as make_anew
+
+    made = make_anew(database(where), codes or None, now=_now())
+    typer.echo(f"{made.bars:,} bars of {made.stocks:,} stocks packed anew")
+
+
+def load_history(found: Database, folder: Path) -> HistoryImport:
+    """Import a folder into a database, brought up to date first, with a bar; prints what became of its rows."""
+    from tqdm import tqdm
+
+    from upper_circuit.market.loading import import_history as load
+    from upper_circuit.market.migrations import upgrade
+
+    upgrade(found)
+    with tqdm(total=100, bar_format="{desc:<28} {percentage:3.0f}%|{bar}| {elapsed}", leave=False) as bar:
+
+        def show(step: str, share: float) -> None:
+            bar.set_description_str(step, refresh=False)
+            bar.update(share * 100 - bar.n)
+
+        done = load(found, folder, now=_now(), progress=show)
+    typer.echo(_history(done))
+    return done
+
+
+class _Reader:
+    """Reads files as the command line says they are."""
+
+    def __init__(self, now: int, trade_date: datetime | None, published_at: datetime | None) -> None:
+        from upper_circuit.market.days import IST, moment_of, stamp_of
+
+        self._today = stamp_of(now).astimezone(IST).date()
+        self._trade_date = None if trade_date is None else trade_date.date()
+        self._announced_at = None if published_at is None else moment_of(published_at)
+
+    def read(self, path: Path) -> ParsedFile:
+        """Read one file; raises FileRefused."""
+        from upper_circuit.market.formats import read
+
+        return read(path, today=self._today, trade_date=self._trade_date, announced_at=self._announced_at)
+
+    def in_order(self, paths: Sequence[Path]) -> list[Path]:
+        """Lists of stocks first, since prices need them; then prices by day, each of which is quick as the newest.
+
+        A file that is refused comes where it stands; it is refused again, and then reported.
+        """
+        if len(paths) == 1:
+            return list(paths)
+        return sorted(paths, key=self._rank)
+
+    def _rank(self, path: Path) -> tuple[int, date]:
+        from upper_circuit.errors import FileRefused
+        from upper_circuit.market.formats import MasterFile, NseListingsFile, PriceFile
+
+        try:
+            file = self.read(path)
+        except FileRefused:
+            return 0, date.min
+        if isinstance(file, PriceFile):
+            return 3, file.trade_date
+        return {MasterFile: 1, NseListingsFile: 2}.get(type(file), 4), date.min
+
+
+def _now() -> int:
+    return int(datetime.now(UTC).timestamp())
+
+
+def _line(done: Ingested) -> str:
+    what = done.format if done.trade_date is None else f"{done.exchange} {done.trade_date}"
+    if done.unchanged:
+        return f"{done.name}: {what}: nothing changed, {done.unchanged}"
+    parts = [f"{done.rows:,} rows"]
+    if done.replaces:
+        parts.append(f"in place of those of {', '.join(done.replaces)}")
+    if done.inferred:
+        parts.append(f"{done.inferred} splits or bonuses inferred")
+    if done.dropped:
+        parts.append("left out: " + "; ".join(map(str, done.dropped)))
+    return f"{done.name}: {what}: {'; '.join(parts)}"
+
+
+def _history(done: HistoryImport) -> str:
+    if not done.files:
+        return f"{done.folder}: nothing changed, all of its files are loaded"
+    lines = [f"{name:<20} {rows:>10,} rows" for name, rows in done.rows.items()]
+    if done.left_out:
+        lines += ["left out:", *(f"  {one}" for one in done.left_out)]
+    if done.suspicious:
+        named = ", ".join(done.suspicious[:_SUSPICIOUS_SHOWN])
+        more = len(done.suspicious) - _SUSPICIOUS_SHOWN
+        lines.append(
+            f"in another unit than their neighbours, not used: {named}"
+            + (f" and {more} more" if more > 0 else "")
+        )
+    lines.append(
+        f"{done.stocks:,} stocks, {done.sessions:,} sessions, {len(done.files)} files in {done.seconds:.1f} s"
+    )
+    return "\n".join(lines)
+
+
+def _next_step(found: Database) -> str:
+    from upper_circuit.errors import DataUnavailable
+    from upper_circuit.market.calendar import load_calendar
+
+    calendar = load_calendar(found)
+    try:
+        return f"python -m batch --date {calendar.next_session(calendar.newest + timedelta(days=1))}"
+    except DataUnavailable:
+        return "upper-circuit ingest FILE... (no prices are loaded yet)"
