@@ -12,11 +12,13 @@ from upper_circuit.errors import DataUnavailable
 from upper_circuit.features import raw
 from upper_circuit.market.calendar import load_calendar
 from upper_circuit.market.database import Database
-from upper_circuit.market.days import date_of, moment_of
+from upper_circuit.market.days import date_of, day_of, moment_of
 from upper_circuit.market.loading import import_history
 from upper_circuit.market.market import Market
 from upper_circuit.market.master import Master
 from upper_circuit.market.migrations import upgrade
+from upper_circuit.market.reading import read_quarters
+from upper_circuit.market.schema import circuit_quarters
 from upper_circuit.market.synthetic import generate
 
 UNTIL = date(2025, 12, 30)
@@ -57,7 +59,29 @@ def test_reading_for_one_date_equals_reading_everything(synthetic, whole, number
     assert everything.values[rows].tobytes() == part.values.tobytes()
     assert everything.bars[rows].tolist() == part.bars.tolist()
     assert everything.year_bars[everything.traded].sum() == part.year_bars[part.traded].sum()
+    assert everything.quarter_bars[rows].tolist() == part.quarter_bars.tolist()
     assert everything.has_result[rows].tolist() == part.has_result.tolist()
+
+
+def test_quarters_of_a_former_history_never_count(tmp_path):
+    """A stock that came back after more than 250 sessions is a new one: its old locks are another story's."""
+    database = Database.at(tmp_path)
+    upgrade(database)
+    came_back, newest = date(2025, 3, 3), date(2025, 12, 16)
+    rows = [
+        {"history_start": date(2021, 1, 4), "quarter": 2022 * 4 + 3, "locked": 9, "bars": 60},
+        {"history_start": came_back, "quarter": 2025 * 4, "locked": 0, "bars": 20},
+    ]
+    with database.writing("market") as connection:
+        connection.execute(circuit_quarters.insert(), [{"bse_code": "500001"} | row for row in rows])
+    this_quarter = 2025 * 4 + 3
+
+    with database.reading("market") as connection:
+        quarters = read_quarters(connection, ("500001",), [this_quarter - back for back in (4, 8, 12)])
+
+    for day, expected in ((newest, (0, 0)), (date(2022, 12, 1), (9, 60))):
+        locked, bars = quarters.counts(this_quarter, np.array([day_of(day)], dtype=np.int32))
+        assert expected == (locked[0], bars[0])
 
 
 def test_a_thin_stock_s_window_reaches_back_as_far_as_it_must(synthetic, whole):

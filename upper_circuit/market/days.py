@@ -62,6 +62,12 @@ def quarter_of(day: int) -> int:
     return value.year * 4 + (value.month - 1) // 3
 
 
+def first_day(quarter: int) -> date:
+    """The first date of a calendar quarter (year * 4 + 0..3)."""
+    year, number = divmod(quarter, 4)
+    return date(year, number * 3 + 1, 1)
+
+
 def quarters_of(days: Days) -> npt.NDArray[np.int32]:
     """`quarter_of` for an array."""
     months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)

@@ -15,7 +15,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from upper_circuit.market import schema
-from upper_circuit.market.days import day_of, quarter_of
+from upper_circuit.market.days import day_of, first_day, quarter_of
 from upper_circuit.market.events import NEVER, Announcements, CircuitQuarters, Meetings, Results
 from upper_circuit.market.windows import WINDOW, Factors, Histories
 
@@ -154,14 +154,16 @@ def read_quarters(
         table,
         codes,
     )
-    if quarters is not None:
-        query = query.where(table.c.quarter.in_(quarters))
+    if quarters is None:
+        found = list(connection.execute(query).all())
+    else:
+        found = list(connection.execute(query.where(table.c.quarter.in_(quarters))).all())
+        # A history that began later has no row in these quarters, yet it is what makes theirs another history's.
+        later = _of(sa.select(table.c.bse_code, table.c.history_start), table, codes).distinct()
+        later = later.where(table.c.history_start >= first_day(min(quarters)))
+        found += [(*row, 0, 0, 0) for row in connection.execute(later).all()]
     index = _index(codes)
-    rows = [
-        (index[row[0]], day_of(row[1]), *row[2:])
-        for row in connection.execute(query).all()
-        if row[0] in index
-    ]
+    rows = [(index[row[0]], day_of(row[1]), *row[2:]) for row in found if row[0] in index]
     stock, history_day, quarter, locked, bars = (column.astype(np.int64) for column in _columns(rows, 5))
     return CircuitQuarters(stock, history_day.astype(np.int32), quarter, locked, bars)
 
