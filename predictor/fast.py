@@ -167,10 +167,7 @@ class _Request:
         """For the app behind: its messages, with our headers."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {
-                **message,
-                "headers": [*message["headers"], (_CORRELATION, self.correlation_id.encode())],
-            }
+            message = {**message, "headers": [*message["headers"], *self._headers]}
         await self._send(message)
 
     async def _whole(self, status: HTTPStatus, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
