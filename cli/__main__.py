@@ -11,8 +11,10 @@ import sys
 
 import typer
 
+from cli import database, models
 from cli.explain import explain
 from cli.features import features
+from cli.ingest import import_history, ingest, repack
 from upper_circuit.errors import UpperCircuitError
 
 app = typer.Typer(
@@ -23,8 +25,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(features)
-app.command()(explain)
+for command in (ingest, import_history, repack, features, explain):
+    app.command()(command)
+for name, group in {"models": models.app, "database": database.app}.items():
+    app.add_typer(group, name=name)
 
 
 def main() -> None:

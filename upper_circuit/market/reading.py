@@ -154,6 +154,7 @@ def read_quarters(
         table,
         codes,
     )
+    found: list[Sequence[Any]]
     if quarters is None:
         found = list(connection.execute(query).all())
     else:
@@ -161,7 +162,7 @@ def read_quarters(
         # A history that began later has no row in these quarters, yet it is what makes theirs another history's.
         later = _of(sa.select(table.c.bse_code, table.c.history_start), table, codes).distinct()
         later = later.where(table.c.history_start >= first_day(min(quarters)))
-        found += [(*row, 0, 0, 0) for row in connection.execute(later).all()]
+        found += [(row[0], row[1], 0, 0, 0) for row in connection.execute(later).all()]
     index = _index(codes)
     rows = [(index[row[0]], day_of(row[1]), *row[2:]) for row in found if row[0] in index]
     stock, history_day, quarter, locked, bars = (column.astype(np.int64) for column in _columns(rows, 5))
