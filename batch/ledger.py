@@ -294,4 +294,4 @@ def _find(connection: sa.Connection, run_id: str) -> Run | None:
 def shard_states(connection: sa.Connection, run_id: str) -> dict[int, str]:
     """Each shard's state: open, done, failed, skipped or lost."""
     query = sa.select(run_shards.c.shard, run_shards.c.state).where(run_shards.c.run_id == run_id)
-    return dict(connection.execute(query).tuples().all())
+    return {row.shard: row.state for row in connection.execute(query)}

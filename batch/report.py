@@ -150,6 +150,6 @@ def _duration(seconds: float) -> str:
 
 
 def _each(seconds: float, stocks: int) -> str:
-    """Milliseconds a stock, with two digits where there are fewer than ten."""
+    """Whole milliseconds a stock; two digits of what is less than one."""
     each = seconds * 1000 / stocks if stocks else 0.0
-    return f"{each:.0f}ms/stock" if each >= 9.95 else f"{each:.2g}ms/stock"
+    return f"{each:.0f}ms/stock" if each >= 0.995 else f"{each:.2g}ms/stock"

@@ -105,13 +105,8 @@ class BatchSettings(BaseSettings):
     @field_validator("slack_webhook_url")
     @classmethod
     def _webhook(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            parts = urlsplit(value.get_secret_value())
-            parts.port  # noqa: B018  # refuses one that is no number
-            if not parts.hostname or not (
-                parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _HERE)
-            ):
-                raise ValueError("https://, or http:// to localhost, is allowed")
+        if value is not None and not _is_safe(value.get_secret_value()):
+            raise ValueError("https://, or http:// to localhost, is allowed")
         return value
 
     @model_validator(mode="after")
@@ -141,6 +136,16 @@ class BatchSettings(BaseSettings):
             raise SettingsRefused(
                 "; ".join(_fault(fault["loc"], fault["input"], fault["msg"]) for fault in faults)
             ) from None
+
+
+def _is_safe(url: str) -> bool:
+    """Whether a URL can be posted to without showing a secret on the way."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # a port may be no number
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and host in _HERE))
 
 
 def _fault(loc: tuple[int | str, ...], value: object, message: str) -> str:

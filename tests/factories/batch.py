@@ -10,13 +10,14 @@ import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from batch.predictions import Prediction
 from tests.factories.market import Filing, Item, Listing, bars, weekdays
 from tests.factories.models import manifest, write_model
 from upper_circuit.features import FEATURE_NAMES, FINGERPRINT
@@ -27,6 +28,7 @@ from upper_circuit.market.days import date_of, day_of, moment_of, quarters_of
 from upper_circuit.market.migrations import upgrade
 from upper_circuit.market.packed import FIRST, LOCKED, BarArray
 from upper_circuit.models.calibration import Platt
+from upper_circuit.models.confidence import band
 from upper_circuit.models.golden import make_rows
 from upper_circuit.models.manifest import Manifest
 from upper_circuit.models.scorer import Forest
@@ -296,3 +298,26 @@ def change_market(folder: Path, *statements: str) -> None:
 def changed(listing: Listing, **facts: Any) -> Listing:
     """The same stock but for the facts named."""
     return replace(listing, **facts)
+
+
+def prediction(
+    code: str,
+    symbol: str | None = None,
+    name: str | None = None,
+    probability: float = 0.5,
+    confidence: str | None = None,
+    *,
+    margin: float = 0.0,
+) -> Prediction:
+    """One stock's line, with label and confidence as the probability has them."""
+    return Prediction(
+        bse_code=code,
+        nse_symbol=symbol,
+        company_name=name,
+        market_cap_cr=100.0,
+        probability=probability,
+        margin=margin,
+        label=int(probability >= 0.5),
+        confidence=confidence or str(band(probability)),
+        filled={},
+    )

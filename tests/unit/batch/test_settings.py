@@ -1,0 +1,123 @@
+"""Settings: the users' names, what is refused, and that no secret is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from batch.settings import BatchSettings, SettingsRefused, default_workers
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder without .env, and none of our variables in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in BatchSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    return tmp_path
+
+
+def test_every_setting_says_what_it_is() -> None:
+    """A setting without a sentence is one that nobody can set right."""
+    undocumented = [name for name, field in BatchSettings.model_fields.items() if not field.description]
+
+    assert [] == undocumented
+
+
+def test_nothing_is_sent_anywhere_unless_set_up() -> None:
+    """Notifications are off by default."""
+    settings = BatchSettings.read()
+
+    assert ((), None) == (settings.notify_email_to, settings.slack_webhook_url)
+
+
+def test_there_is_always_a_worker() -> None:
+    """One less than the CPUs, and one where there is one CPU."""
+    assert default_workers() >= 1
+    assert BatchSettings.read().batch_workers == default_workers()
+
+
+def test_variables_go_before_the_file_and_the_command_line_before_both(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`.env` is read; a variable overrules it; an option overrules the variable."""
+    (nowhere / ".env").write_text("OUTPUT_DIR=from_file\nBATCH_WORKERS=2\nLOG_LEVEL=ERROR\n")
+    monkeypatch.setenv("BATCH_WORKERS", "3")
+    monkeypatch.setenv("LOG_LEVEL", "WARNING")
+
+    settings = BatchSettings.read(log_level="DEBUG", output_dir=None)
+
+    assert (Path("from_file"), 3, "DEBUG") == (
+        settings.output_dir,
+        settings.batch_workers,
+        settings.log_level,
+    )
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose files and charts set empty strings for what is not set."""
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("BATCH_MIN_PRICE_SHARE", "")
+
+    settings = BatchSettings.read()
+
+    assert (Path("data/db"), 0.9) == (settings.database, settings.batch_min_price_share)
+
+
+def test_a_database_url_takes_the_place_of_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DATABASE_URL and FEATURE_DBS_PATH both set: the URL."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://somebody:secret@host/market")
+
+    settings = BatchSettings.read()
+
+    assert "postgresql://somebody:secret@host/market" == settings.database
+    assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("BATCH_WORKERS", "many", "BATCH_WORKERS='many' is not allowed: input should be a valid integer"),
+        (
+            "BATCH_WORKERS",
+            "0",
+            "BATCH_WORKERS='0' is not allowed: input should be greater than or equal to 1",
+        ),
+        ("BATCH_MIN_PRICE_SHARE", "90", "less than or equal to 1"),
+        ("LOG_LEVEL", "loud", "input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("PREFERRED_MODEL_VERSION", "v1", "three numbers with dots such as 1.3.0"),
+        ("DATABASE_URL", "mysql://me:secret@host/db", "DATABASE_URL='...' is not allowed: postgresql://"),
+        ("NOTIFY_EMAIL_TO", "a@b.example, nobody", "'nobody' is no mail address"),
+        ("NOTIFY_EMAIL_TO", "a@b.example\r\nBcc: c@d.example", "is no mail address"),
+        ("SLACK_WEBHOOK_URL", "http://hooks.example/secret", "https://, or http:// to localhost, is allowed"),
+        ("SLACK_WEBHOOK_URL", "https://", "https://, or http:// to localhost, is allowed"),
+        ("SLACK_WEBHOOK_URL", "https://hooks.example:secret/", "SLACK_WEBHOOK_URL='...' is not allowed"),
+        ("SMTP_PORT", "70000", "less than or equal to 65535"),
+    ],
+)
+def test_a_wrong_value_is_one_line_with_name_value_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    """A start with a wrong setting ends with a sentence, which never shows a secret."""
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsRefused) as caught:
+        BatchSettings.read()
+
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_password_is_never_sent_in_the_clear_to_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unencrypted mail connection is for a server on this machine."""
+    monkeypatch.setenv("NOTIFY_EMAIL_TO", "desk@example.com")
+    monkeypatch.setenv("SMTP_SECURITY", "none")
+    monkeypatch.setenv("SMTP_HOST", "mail.example.com")
+
+    with pytest.raises(SettingsRefused, match=r"SMTP_SECURITY='none' with SMTP_HOST='mail\.example\.com'"):
+        BatchSettings.read()
+
+    monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
+    assert "127.0.0.1" == BatchSettings.read().smtp_host
