@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from transformer.access import AccessLog
 from transformer.clients import Clients
-from transformer.edge import App, Edge, Guards
+from transformer.edge import App, Edge, Guards, Start
 from transformer.fast import HotRoutes
 from transformer.hop import Hop
 from transformer.limits import limiter
@@ -76,6 +76,7 @@ class Transformer:
     async def start(self) -> None:
         """Begin to read the market and to look for predictors; questions are taken as soon as that has happened."""
         await self._predictors.start()
+        log.info("transformer.started", extra={"settings": self.settings.model_dump(mode="json")})
         self._keep_doing(self._mornings.refresh, self.settings.data_poll_seconds)
         if self.settings.predictor_host:
             self._keep_doing(self._resolve, RESOLVE_SECONDS)
@@ -114,8 +115,8 @@ class Transformer:
             )
         )
 
-    def edge(self, app: App) -> Edge:
-        """The outermost layer around an app that has the routers."""
+    def edge(self, app: App, *, start: Start | None = None) -> Edge:
+        """The outermost layer around an app that has the routers; `start` stands in for our own."""
         settings = self.settings
         guards = Guards(
             clients=Clients(settings.proxies),
@@ -125,7 +126,7 @@ class Transformer:
             access=self._access,
             is_draining=lambda: self._is_draining,
         )
-        return Edge(app, self._hot.table(), guards)
+        return Edge(app, self._hot.table(), guards, start or self.start, self.stop)
 
     def _keep_doing(self, work: Callable[[], Awaitable[None]], every: float) -> None:
         async def keep_doing() -> None:

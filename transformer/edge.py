@@ -35,6 +35,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Start = Callable[[], Awaitable[None]]
 
 BODY_PATIENCE = 10.0
 """Seconds in which a body must arrive."""
@@ -64,34 +65,38 @@ class _GoneError(Exception):
 
 
 class Edge:
-    """An ASGI app: hot routes answered here, everything else by `app`."""
+    """An ASGI app: hot routes answered here, everything else by `app`; `start` and `stop` are the program's life."""
 
-    def __init__(self, app: App, hot: Mapping[str, Handler], guards: Guards) -> None:
+    def __init__(
+        self, app: App, hot: Mapping[str, Handler], guards: Guards, start: Start, stop: Start
+    ) -> None:
         self._app = app
         self._hot = hot
         self._guards = guards
+        self._start = start
+        self._stop = stop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._elsewise(scope, receive, send)
             return
         request = _Request(scope, send, self._guards)
         set_current(request.correlation)
+        logs.bind(correlation_id=request.correlation.id)
         self._guards.metrics.in_flight.inc()
         reply: Reply | None = None
-        with logs.bound(correlation_id=request.correlation.id):
-            try:
-                reply = await self._answer(request, receive)
-            except UpperCircuitError as error:
-                reply = refused(error, request.path.text)
-            except _GoneError:
-                request.status = _GONE
-            except Exception:  # a server's last line: whatever it was, the caller gets an answer
-                log.exception("request.failed")
-                reply = None if request.has_begun else refused(None, request.path.text)
-            if reply is not None:
-                await request.send_whole(reply)
+        try:
+            reply = await self._answer(request, receive)
+        except UpperCircuitError as error:
+            reply = refused(error, request.path.text)
+        except _GoneError:
+            request.status = _GONE
+        except Exception:  # a server's last line: whatever it was, the caller gets an answer
+            log.exception("request.failed")
+            reply = None if request.has_begun else refused(None, request.path.text)
+        if reply is not None:
+            await request.send_whole(reply)
         request.note(reply)
 
     async def _answer(self, request: _Request, receive: Receive) -> Reply | None:
@@ -106,6 +111,17 @@ class Edge:
             return await handler(request.headers, body)
         await self._app(request.scope, _replay(body, receive), request.send)
         return None
+
+    async def _elsewise(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        await receive()
+        await self._start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._stop()
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 class _Request:

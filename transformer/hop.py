@@ -103,7 +103,7 @@ class Hop:
         self._most = calls
         self._plain = _Lane(MOST_ROWS, explain=False)
         self._explained = _Lane(MOST_EXPLAINED, explain=True)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], int] = {}
         self._leaving = False
 
     async def score(self, rows: Matrix, *, correlation: Correlation, explain: bool = False) -> Share:
@@ -130,15 +130,26 @@ class Hop:
         """Let everything go that has gathered by the end of this turn of the event loop."""
         self._leaving = False
         for lane in (self._plain, self._explained):
-            while lane.rows and len(self._under_way) < self._most:
+            while lane.rows and self._may_leave(lane):
                 riders = lane.take(time.monotonic())
                 if riders:
                     task = asyncio.get_running_loop().create_task(self._call(riders, explain=lane.explain))
-                    self._under_way.add(task)
+                    self._under_way[task] = sum([len(rider.rows) for rider in riders])
                     task.add_done_callback(self._came_back)
 
+    def _may_leave(self, lane: _Lane) -> bool:
+        """Whether a further call is worth its cost.
+
+        It is where a replica has nothing to do. Else only when at least as many rows wait as are under way: many small
+        calls cost everybody more time than waiting for the next large one.
+        """
+        calls = len(self._under_way)
+        if calls >= self._most:
+            return False
+        return calls < len(self._predictors.replicas) or lane.rows >= sum(self._under_way.values())
+
     def _came_back(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        del self._under_way[task]
         self._leave()
 
     async def _call(self, riders: Sequence[_Rider], *, explain: bool) -> None:

@@ -31,6 +31,11 @@ def bound(**ids: Any) -> Iterator[None]:
         _IDS.reset(token)
 
 
+def bind(**ids: Any) -> None:
+    """Put these ids on every line logged from here on in this task, and in tasks started from it."""
+    _IDS.set({**(_IDS.get() or {}), **ids})
+
+
 def configure(level: str = "INFO", *, stream: TextIO | None = None) -> None:
     """Send every line of this process as JSON to a stream (stderr by default), from a level on."""
     import structlog  # noqa: PLC0415  # a tenth of a second that library users do not pay
