@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,11 +103,12 @@ class Extraction:
             progress: draw a bar on stderr.
         """
         blocks = [tuple(codes[at : at + BLOCK]) for at in range(0, len(codes), BLOCK)]
-        tasks = [
-            self._pool.submit(_compute, self._location, run_date, data_version, block) for block in blocks
-        ]
+        tasks: list[Future[Extracted]] = []
         done = []
         try:
+            tasks.extend(
+                self._pool.submit(_compute, self._location, run_date, data_version, block) for block in blocks
+            )
             with _bar(len(codes), shown=progress) as advance:
                 for block, task in zip(blocks, tasks, strict=True):
                     done.append(task.result())
@@ -125,8 +126,11 @@ def _context() -> BaseContext:
     """Forking takes milliseconds, but copies locks that other threads hold: only a process with one thread may."""
     if sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) == 1:
         return multiprocessing.get_context("fork")
-    methods = multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])  # imported once, not once a worker
+        return context
+    return multiprocessing.get_context("spawn")
 
 
 def _prepare_worker() -> None:

@@ -1,0 +1,78 @@
+"""What became of a run, as a number."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from batch.__main__ import _exit_for, main
+from batch.exits import Exit
+from batch.extraction import WorkersLost
+from batch.interruption import Interrupted
+from batch.ledger import NoSuchShard, RunEnded
+from batch.settings import SettingsRefused
+from upper_circuit import errors
+
+DAY = date(2025, 11, 14)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.NotASession(DAY, DAY), Exit.DONE),
+        (errors.PricesStale(DAY, DAY, 0.5, 0.9), Exit.RETRY),
+        (errors.TableMissing("quarterly_results", DAY), Exit.RETRY),
+        (WorkersLost("gone"), Exit.RETRY),
+        (OSError("disk full"), Exit.RETRY),
+        (NoSuchShard("no shard 7"), Exit.HOPELESS),
+        (errors.ModelNotFound("1.0.0", Path("models")), Exit.NOTHING_CAN),
+        (errors.ModelRejected("1.0.0", "sha256", "differs"), Exit.NOTHING_CAN),
+        (errors.SchemaOutdated(None, "0001"), Exit.NOTHING_CAN),
+        (SettingsRefused("LOG_LEVEL='loud'"), Exit.NOTHING_CAN),
+        (Interrupted("SIGTERM"), Exit.INTERRUPTED),
+        (errors.Fenced("run", 0, 1), Exit.INTERRUPTED),
+        (RunEnded("run", 0, 0, "replaced"), Exit.INTERRUPTED),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.name,
+)
+def test_every_kind_of_end_has_its_number(error: Exception, code: Exit) -> None:
+    """Retry what may succeed, give up what cannot, and do not call a stop a failure."""
+    assert code == _exit_for(error)
+
+
+def test_the_numbers_are_those_the_scheduler_knows() -> None:
+    """They stand in charts and cron jobs: changing one is changing an interface."""
+    assert {"DONE": 0, "RETRY": 1, "HOPELESS": 42, "NOTHING_CAN": 43, "INTERRUPTED": 75} == {
+        code.name: code.value for code in Exit
+    }
+
+
+def test_a_refusal_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    """No stack for what a person can mend."""
+    _exit_for(errors.SchemaOutdated("0000", "0001"))
+
+    assert "batch: database schema is 0000, 0001 is needed; run `upper-circuit database upgrade`\n" == (
+        capsys.readouterr().err
+    )
+
+
+def test_a_defect_is_logged_with_its_stack(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody foresaw it, so everything about it is told."""
+    with caplog.at_level(logging.ERROR):
+        _exit_for(ZeroDivisionError("odd"))
+
+    [record] = caplog.records
+    assert "batch.failed" == record.message
+    assert record.exc_info is not None
+
+
+def test_help_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
+    """Asking how to use it is no misuse."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+
+    assert 0 == ended.value.code
+    assert "--upcoming-earnings" in capsys.readouterr().out
