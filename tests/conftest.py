@@ -1,9 +1,16 @@
-"""What every test may ask for: the real exchange history, where the user has it."""
+"""What every test may ask for: the real exchange history, where the user has it; a running pair."""
+
+from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.factories.online import OnlineMarket, Pair
 
 from tests.postgres import database, migrated_folder, postgres  # noqa: F401  # fixtures of every test
 
@@ -15,3 +22,20 @@ def market_data() -> Path:
     if not folder:
         pytest.skip("MARKET_DATA names no folder of real exchange files")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def online_market(tmp_path_factory: pytest.TempPathFactory) -> OnlineMarket:
+    """A small market with every kind of stock, and two models; not to be changed."""
+    from tests.factories.online import online_market as build
+
+    return build(tmp_path_factory.mktemp("online"))
+
+
+@pytest.fixture(scope="session")
+def pair(online_market: OnlineMarket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """The online pair over it, answering; not to be stopped."""
+    from tests.factories.online import pair as start
+
+    with start(online_market, tmp_path_factory.mktemp("pair")) as started:
+        yield started
