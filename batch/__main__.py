@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -24,46 +25,71 @@ if TYPE_CHECKING:
 log = logging.getLogger("batch")
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command line asks for; None: what the settings say."""
+
+    date: date
+    workers: int | None = None
+    output: Path | None = None
+    model_version: str | None = None
+    allow_stale: bool = False
+    allow_missing_tables: bool = False
+    upcoming_earnings: bool = False
+    database: str | None = None
+    registry: Path | None = None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one morning as a command line asks for."""
+    return run(Asked(**vars(_parser().parse_args(arguments))))
+
+
+def run(asked: Asked) -> int:
     """Run one morning; gives the exit code, and says on stderr in one line what stopped it."""
-    given = _parser().parse_args(arguments)
     # Before numpy is loaded: its linear algebra would start threads that nothing here uses, and forking wants none.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from batch.interruption import stop_on_signals  # noqa: PLC0415  # after the line above
 
     with stop_on_signals() as stop:
         try:
-            return _run(given, stop)
+            return _run(asked, stop)
         except Exception as error:  # noqa: BLE001  # a process must turn anything into an exit code
             return _exit_for(error)
 
 
-def _run(given: argparse.Namespace, stop: Stop) -> Exit:
+def _run(asked: Asked, stop: Stop) -> Exit:
     from batch.freshness import Tolerance  # noqa: PLC0415
     from batch.morning import Choices  # noqa: PLC0415
-    from batch.notify import notify  # noqa: PLC0415
     from batch.predictor import BatchPredictor, new_run_id  # noqa: PLC0415
     from batch.settings import BatchSettings  # noqa: PLC0415
     from upper_circuit.telemetry import logs  # noqa: PLC0415
 
     settings = BatchSettings.read(
-        batch_workers=given.workers, output_dir=given.output, preferred_model_version=given.model_version
+        batch_workers=asked.workers, output_dir=asked.output, preferred_model_version=asked.model_version
     )
     logs.configure(settings.log_level)
     choices = Choices(
         workers=settings.batch_workers,
-        tolerance=Tolerance(settings.batch_min_price_share, given.allow_stale, given.allow_missing_tables),
-        upcoming_earnings=given.upcoming_earnings,
+        tolerance=Tolerance(settings.batch_min_price_share, asked.allow_stale, asked.allow_missing_tables),
+        upcoming_earnings=asked.upcoming_earnings,
         model_version=settings.preferred_model_version,
     )
     predictor = BatchPredictor(
-        settings.model_registry_path, settings.database, settings.output_dir, choices=choices, stop=stop
+        asked.registry or settings.model_registry_path,
+        asked.database or settings.database,
+        settings.output_dir,
+        choices=choices,
+        stop=stop,
     )
-    run_id = new_run_id(given.date)
-    with logs.bound(run_id=run_id, run_date=given.date):
-        report = predictor.predict_all_stocks(given.date, run_id=run_id)
+    run_id = new_run_id(asked.date)
+    with logs.bound(run_id=run_id, run_date=asked.date):
+        report = predictor.predict_all_stocks(asked.date, run_id=run_id)
         sys.stdout.write(f"{report.text}{report.csv_path}\n{report.skipped_path}\n{report.report_path}\n")
-        notify(settings, report)
+        if settings.notify_email_to or settings.slack_webhook_url:
+            from batch.notify import notify  # noqa: PLC0415  # mail and TLS cost what most never use
+
+            notify(settings, report)
     return Exit.DONE
 
 

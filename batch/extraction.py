@@ -122,6 +122,12 @@ class Extraction:
         return Extracted.concat(done)
 
 
+def default_workers() -> int:
+    """One less than the CPUs this process may use, at least 1: the parent proves the model meanwhile."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cpus - 1)
+
+
 def _context() -> BaseContext:
     """Forking takes milliseconds, but copies locks that other threads hold: only a process with one thread may."""
     if sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) == 1:

@@ -16,6 +16,7 @@ from time import perf_counter
 
 from batch.agreement import Renew, agree
 from batch.attempting import Attempting
+from batch.extraction import default_workers
 from batch.freshness import Tolerance, marks, require_session_before
 from batch.interruption import Stop
 from batch.ledger import Attempt, Ledger
@@ -37,7 +38,8 @@ from upper_circuit.models.scorer import Scorer
 class Choices:
     """What the caller of a run decides."""
 
-    workers: int = 1
+    workers: int = field(default_factory=default_workers)
+    """Processes that compute features."""
     tolerance: Tolerance = field(default_factory=Tolerance)
     upcoming_earnings: bool = False
     """Score only stocks with results due in the next 30 days."""

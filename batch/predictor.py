@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from batch.agreement import agree
 from batch.attempting import Attempting
@@ -32,8 +33,27 @@ from batch.universe import Universe, active_stocks, with_results_due
 from upper_circuit.errors import BadInput
 from upper_circuit.features import CrossSection, FeatureMatrix
 from upper_circuit.market.database import Database
+from upper_circuit.market.days import date_of
 from upper_circuit.market.master import Master, Stock
 from upper_circuit.models.scorer import Scorer
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _releasing(
+    step: Callable[Concatenate[BatchPredictor, P], R],
+) -> Callable[Concatenate[BatchPredictor, P], R]:
+    """Leave no connection open after a step: a notebook stays open for days, and a database may move."""
+
+    @wraps(step)
+    def released(predictor: BatchPredictor, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return step(predictor, *args, **kwargs)
+        finally:
+            predictor._database.dispose()  # noqa: SLF001  # the class's own decorator
+
+    return released
 
 
 class BatchPredictor:
@@ -65,6 +85,7 @@ class BatchPredictor:
         self._ledger = Ledger(self._database, worker=f"{socket.gethostname()}:{os.getpid()}")
         self._marks: dict[date, tuple[str, ...]] = {}
 
+    @_releasing
     def predict_all_stocks(
         self, date: date | str, output_path: str | Path | None = None, *, run_id: str | None = None
     ) -> BatchReport:
@@ -85,6 +106,7 @@ class BatchPredictor:
             raise RunEnded(name, 0, 0, "another process finished it")
         return report
 
+    @_releasing
     def fetch_active_stocks(self, *, results_due_after: date | str | None = None) -> list[Stock]:
         """Stocks of status ACTIVE, by market capitalisation descending.
 
@@ -99,6 +121,7 @@ class BatchPredictor:
             raw = market.whole(self._stop.check)
             return with_results_due(market.universe.active, raw, market.universe.calendar, run_date)
 
+    @_releasing
     def extract_features_parallel(self, stocks: Sequence[Stock | str], date: date | str) -> FeatureMatrix:
         """The 25 features of some stocks (or codes) as of a date, computed by worker processes.
 
@@ -115,10 +138,12 @@ class BatchPredictor:
             self._marks[run_date] = marks(raw, cross, market.universe.calendar, tolerance)
             return market.fill(raw, cross, codes)
 
+    @_releasing
     def predict_batch(self, features: FeatureMatrix) -> list[Prediction]:
         """Score rows in their order; the model is loaded and proven with the first call."""
         return predict(self._scorer, features, Master.load(self._database))
 
+    @_releasing
     def save_predictions(
         self,
         predictions: Sequence[Prediction],
@@ -136,7 +161,7 @@ class BatchPredictor:
         codes = [p.bse_code for p in predictions] + [stock.bse_code for stock in skipped]
         plan = Plan(
             run_date=run_date,
-            as_of=universe.calendar.session_before(run_date),
+            as_of=date_of(universe.calendar.as_of(run_date).as_of_day),
             data_version=universe.data_version,
             model_type=model.model_type,
             model_version=str(model.version),

@@ -7,7 +7,6 @@ that a misspelt number would mean a default, and the list would be made from ano
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from batch.extraction import default_workers
 from upper_circuit.errors import BadInput
 
 _HERE = ("localhost", "127.0.0.1", "::1")
@@ -23,12 +23,6 @@ _HERE = ("localhost", "127.0.0.1", "::1")
 
 class SettingsRefused(BadInput):
     """A setting has a value that is not allowed; the text names variable, value and what is allowed."""
-
-
-def default_workers() -> int:
-    """One less than the CPUs this process may use, at least 1: the parent loads the model meanwhile."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cpus - 1)
 
 
 class BatchSettings(BaseSettings):

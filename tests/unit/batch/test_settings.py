@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batch.settings import BatchSettings, SettingsRefused, default_workers
+from batch.extraction import default_workers
+from batch.settings import BatchSettings, SettingsRefused
 
 
 @pytest.fixture(autouse=True)
