@@ -1,0 +1,127 @@
+"""
+`upper-circuit train`: from history to a published version that nobody uses yet.
+
+Publishing is not promoting: a person looks at the figures first, so the command prints them beside their base rates,
+calls too good a figure by its name, and says how to promote.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.places import DatabaseOption, RegistryOption, database, registry_path
+
+if TYPE_CHECKING:
+    from upper_circuit.market.database import Database
+    from upper_circuit.models.registry import Registry
+    from upper_circuit.training.train import Trained
+
+REPORTS = Path("data/reports")
+_FORMATS = ["%Y-%m-%d"]
+
+
+def train(
+    *,
+    fit_until: Annotated[
+        datetime | None,
+        typer.Option(formats=_FORMATS, help="Last day of the fit period; default: chosen from the data"),
+    ] = None,
+    calibrate_until: Annotated[
+        datetime | None, typer.Option(formats=_FORMATS, help="Last day of the calibration period")
+    ] = None,
+    test_until: Annotated[
+        datetime | None,
+        typer.Option(formats=_FORMATS, help="Last day of the test period; default: no test, and F1: n/a"),
+    ] = None,
+    fit_from: Annotated[
+        datetime | None,
+        typer.Option(formats=_FORMATS, help="First run date; default: the first with 252 sessions before it"),
+    ] = None,
+    horizon: Annotated[int, typer.Option(min=1, max=60, help="N: own bars in which a lock counts")] = 5,
+    where: DatabaseOption = None,
+    registry: RegistryOption = None,
+    reports: Annotated[Path, typer.Option(help="Folder that gets a folder of report a version")] = REPORTS,
+) -> None:
+    """Train on what the database holds and publish a version; nothing uses it before it is promoted."""
+    from upper_circuit.models.registry import Registry
+
+    models = Registry(registry_path(registry))
+    trained = train_and_report(
+        database(where),
+        models,
+        reports=reports,
+        fit_until=_day(fit_until),
+        calibrate_until=_day(calibrate_until),
+        test_until=_day(test_until),
+        fit_from=_day(fit_from),
+        horizon=horizon,
+    )
+    given = f" --registry {registry}" if registry else ""
+    typer.echo(f"next: upper-circuit models promote {trained.manifest.version}{given}")
+
+
+def train_and_report(
+    found: Database,
+    registry: Registry,
+    *,
+    reports: Path = REPORTS,
+    fit_until: date | None = None,
+    calibrate_until: date | None = None,
+    test_until: date | None = None,
+    fit_from: date | None = None,
+    horizon: int = 5,
+) -> Trained:
+    """Train with a bar, print the short report, write the long one into a folder named by the version."""
+    from upper_circuit.training.report import summary, write_report
+    from upper_circuit.training.train import train as train_model
+
+    with _bars() as progress:
+        trained = train_model(
+            found,
+            registry,
+            now=datetime.now(UTC),
+            progress=progress,
+            fit_until=fit_until,
+            calibrate_until=calibrate_until,
+            test_until=test_until,
+            fit_from=fit_from,
+            horizon=horizon,
+            threads=os.cpu_count() or 1,
+        )
+    folder = reports / str(trained.manifest.version)
+    typer.echo(summary(trained))
+    typer.echo(f"published: {trained.folder}")
+    typer.echo(f"report: {write_report(trained, folder)[-1]}")
+    return trained
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each thing that is counted, one after the other."""
+    from tqdm import tqdm
+
+    bars: dict[str, tqdm[Any]] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        if what not in bars:
+            for bar in bars.values():
+                bar.close()
+            bars[what] = tqdm(total=total, desc=f"{what:<14}", leave=False)
+        bars[what].update(done - bars[what].n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+def _day(given: datetime | None) -> date | None:
+    return None if given is None else given.date()
