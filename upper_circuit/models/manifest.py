@@ -44,7 +44,7 @@ LARGEST = 1 << 20
 _LARGEST_SINGLE = float(np.finfo(np.float32).max)
 
 Period = Literal["fit", "calibrate", "test"]
-Universe = Literal["all", "EQ", "fresh"]
+Universe = Literal["all", "EQ", "fresh", "EQ fresh"]
 
 
 def _version(value: object) -> ModelVersion:
