@@ -78,7 +78,7 @@ def import_history(
         folder=folder,
         files=tuple(path.name for _, path in archive.all if path in fresh),
         rows=load.rows,
-        left_out=tuple(load.left_out),
+        left_out=LeftOut.summed(load.left_out),
         sessions=sessions,
         stocks=stocks,
         suspicious=tuple(load.suspicious),

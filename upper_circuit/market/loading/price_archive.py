@@ -8,7 +8,7 @@ counted and named, for one bad print among millions must not shut an archive out
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -55,7 +55,19 @@ class LeftOut:
     names: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.rows:,} rows of {self.table}: {self.reason} ({', '.join(self.names)}, ...)"
+        more = ", ..." if self.rows > len(self.names) else ""
+        return f"{self.rows:,} rows of {self.table}: {self.reason} ({', '.join(self.names)}{more})"
+
+    @classmethod
+    def summed(cls, parts: Iterable[LeftOut]) -> tuple[LeftOut, ...]:
+        """One entry a table and reason, however many files the rows were in; the first three names stay."""
+        whole: dict[tuple[str, str], LeftOut] = {}
+        for part in parts:
+            key = part.table, part.reason
+            so_far = whole.get(key, cls(*key, 0, ()))
+            names = tuple(dict.fromkeys(so_far.names + part.names))[:3]
+            whole[key] = cls(*key, so_far.rows + part.rows, names)
+        return tuple(whole.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,77 @@
+"""
+`upper-circuit demo`: the whole product on one machine, from an empty folder to a morning's list.
+
+Nothing here is a short cut: it runs what a user would run, on a synthetic market or on the user's own history, and each
+step says the command it stands for. What is there already is not made again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import typer
+
+SEED = 7
+STOCKS = 600
+SESSIONS = 750
+UNTIL = dt.date(2025, 12, 30)
+"""A fixed last session, so that everybody sees the same demo."""
+
+
+def demo(
+    history: Annotated[
+        Path | None,
+        typer.Option(help="Your own history folder (docs/history-layout.md); default: a synthetic market"),
+    ] = None,
+    folder: Annotated[Path, typer.Option(help="Where everything is made")] = Path("data/demo"),
+) -> None:
+    """Make or import a market, train and promote a model, score the newest morning."""
+    import getpass
+
+    from batch.predictor import BatchPredictor
+    from cli.ingest import load_history
+    from cli.train import train_and_report
+    from upper_circuit.features import FINGERPRINT
+    from upper_circuit.market.calendar import load_calendar
+    from upper_circuit.market.database import Database
+    from upper_circuit.market.synthetic import generate
+    from upper_circuit.models.registry import Registry
+
+    start = perf_counter()
+    places = f"--database {folder / 'db'}"
+    registry = Registry(folder / "models")
+    models = f"--registry {registry.root}"
+    if history is None:
+        history = folder / "history"
+        if not history.exists():
+            _step(f"a synthetic market: {STOCKS} stocks, {SESSIONS} sessions")
+            generate(history, seed=SEED, stocks=STOCKS, sessions=SESSIONS, until=UNTIL, progress=_say)
+    database = Database.at(folder / "db")
+    _step(f"$ upper-circuit import-history {history} {places}")
+    load_history(database, history)
+    if registry.promoted() is None:
+        _step(f"$ upper-circuit train {places} {models}")
+        trained = train_and_report(database, registry, reports=folder / "reports")
+        version = trained.manifest.version
+        _step(f"$ upper-circuit models promote {version} {models}")
+        registry.promote(version, by=getpass.getuser(), at=dt.datetime.now(dt.UTC), fingerprint=FINGERPRINT)
+    calendar = load_calendar(database)
+    morning = calendar.next_session(calendar.newest + dt.timedelta(days=1))
+    _step(f"$ upper-circuit score --date {morning} {places} {models}")
+    report = BatchPredictor(registry.root, folder / "db", folder / "predictions").predict_all_stocks(morning)
+    typer.echo(report.text)
+    typer.echo(f"{report.csv_path}\n{report.skipped_path}\n{report.report_path}")
+    typer.echo(f"done in {perf_counter() - start:.0f} s")
+    best = report.predictions[0].bse_code if report.predictions else "BSE_CODE"
+    typer.echo(f"next: upper-circuit explain {best} --date {morning} {places} {models}")
+
+
+def _step(command: str) -> None:
+    typer.secho(f"\n{command}", bold=True)
+
+
+def _say(line: str) -> None:
+    typer.echo(f"  {line}")
