@@ -12,9 +12,13 @@ import sys
 import typer
 
 from cli import database, models
+from cli.demo import demo
 from cli.explain import explain
 from cli.features import features
 from cli.ingest import import_history, ingest, repack
+from cli.model_report import model_report
+from cli.serve import serve
+from cli.train import train
 from upper_circuit.errors import UpperCircuitError
 
 app = typer.Typer(
@@ -25,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (ingest, import_history, repack, features, explain):
+for command in (demo, ingest, import_history, repack, train, features, explain, serve, model_report):
     app.command()(command)
 for name, group in {"models": models.app, "database": database.app}.items():
     app.add_typer(group, name=name)
