@@ -18,6 +18,7 @@ from cli.features import features
 from cli.ingest import import_history, ingest, repack
 from cli.model_report import model_report
 from cli.serve import serve
+from cli.score import score
 from cli.train import train
 from upper_circuit.errors import UpperCircuitError
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, ingest, import_history, repack, train, features, explain, serve, model_report):
+for command in (demo, ingest, import_history, repack, train, score, features, explain, serve, model_report):
     app.command()(command)
 for name, group in {"models": models.app, "database": database.app}.items():
     app.add_typer(group, name=name)
