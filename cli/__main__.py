@@ -17,8 +17,8 @@ from cli.explain import explain
 from cli.features import features
 from cli.ingest import import_history, ingest, repack
 from cli.model_report import model_report
-from cli.serve import serve
 from cli.score import score
+from cli.serve import serve
 from cli.train import train
 from upper_circuit.errors import UpperCircuitError
 
