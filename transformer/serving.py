@@ -19,10 +19,8 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.exceptions import FastAPIDeprecationWarning, RequestValidationError
-from fastapi.responses import Response
-from starlette.exceptions import HTTPException
+from fastapi import FastAPI
+from fastapi.exceptions import FastAPIDeprecationWarning
 from starlette.middleware.cors import CORSMiddleware
 
 _arguments, sys.argv = sys.argv, sys.argv[:1]
@@ -35,11 +33,8 @@ sys.argv = _arguments
 
 from transformer.app import Transformer  # noqa: E402
 from transformer.edge import App  # noqa: E402
-from transformer.errors import Refused  # noqa: E402
 from transformer.openapi import describe  # noqa: E402
-from transformer.replies import refused  # noqa: E402
-from transformer.routes.parts import response  # noqa: E402
-from upper_circuit.errors import BadInput, UpperCircuitError  # noqa: E402
+from transformer.routes.translation import translate  # noqa: E402
 from upper_circuit.oip import contract  # noqa: E402
 
 _SHUTDOWN_SECONDS = 25
@@ -82,7 +77,7 @@ def application(transformer: Transformer) -> App:
     )
     kept.register_model(_Model())
     RESTServer(app, kept.dataplane, kept.model_repository_extension, 0).create_application()
-    _translate_errors(app)
+    translate(app, _REFUSALS)
     outermost: App = transformer.edge(app, start=_settling(transformer.start))
     if transformer.settings.cors_origins:
         outermost = CORSMiddleware(
@@ -147,41 +142,11 @@ def _settling(start: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[No
     return start_and_settle
 
 
-def _translate_errors(app: FastAPI) -> None:
-    """Our error objects for all that KServe and FastAPI refuse, in place of the handlers KServe set."""
-
-    async def refuse(request: Request, error: Exception) -> Response:
-        path = request.url.path
-        return response(refused(_as_ours(error, request), path))
-
-    for kind in (UpperCircuitError, HTTPException, RequestValidationError, *_STATUS):
-        app.add_exception_handler(kind, refuse)
-    app.exception_handlers.pop(Exception, None)  # a defect goes on to the edge, which logs it once
-
-
-_STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
+_REFUSALS = {
     errors.InvalidInput: (HTTPStatus.BAD_REQUEST, "INVALID_REQUEST"),
     errors.ModelNotFound: (HTTPStatus.NOT_FOUND, "NOT_FOUND"),
     errors.ModelNotReady: (HTTPStatus.SERVICE_UNAVAILABLE, "NOT_READY"),
     errors.UnsupportedProtocol: (HTTPStatus.NOT_IMPLEMENTED, "NOT_IMPLEMENTED"),
     NotImplementedError: (HTTPStatus.NOT_IMPLEMENTED, "NOT_IMPLEMENTED"),
 }
-
-
-def _as_ours(error: Exception, request: Request) -> UpperCircuitError | None:
-    if isinstance(error, UpperCircuitError):
-        return error
-    if isinstance(error, RequestValidationError):
-        first = error.errors()[0]
-        return BadInput(f"{first['loc'][-1]}: {first['msg'][0].lower()}{first['msg'][1:]}")
-    if isinstance(error, HTTPException):
-        status = HTTPStatus(error.status_code)
-        told = {
-            HTTPStatus.NOT_FOUND: f"there is no {request.url.path[:100]}",
-            HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not allowed here",
-        }
-        return Refused(status, status.name, told.get(status, str(error.detail)))
-    for kind, (status, code) in _STATUS.items():
-        if isinstance(error, kind):
-            return Refused(status, code, str(error))
-    return None
+"""Status and code of what KServe's own routes refuse."""
