@@ -28,11 +28,14 @@ def demo(
     ] = None,
     folder: Annotated[Path, typer.Option(help="Where everything is made")] = Path("data/demo"),
 ) -> None:
-    """Make or import a market, train and promote a model, score the newest morning."""
+    """Make or import a market, train and promote a model, score the newest morning, ask the API for its first stock."""
     import getpass
+    import json
 
     from batch.predictor import BatchPredictor
     from cli.ingest import load_history
+    from cli.pair import free_port, pair
+    from cli.serve import settings_of
     from cli.train import train_and_report
     from upper_circuit.features import FINGERPRINT
     from upper_circuit.market.calendar import load_calendar
@@ -64,8 +67,19 @@ def demo(
     report = BatchPredictor(registry.root, folder / "db", folder / "predictions").predict_all_stocks(morning)
     typer.echo(report.text)
     typer.echo(f"{report.csv_path}\n{report.skipped_path}\n{report.report_path}")
-    typer.echo(f"done in {perf_counter() - start:.0f} s")
-    best = report.predictions[0].bse_code if report.predictions else "BSE_CODE"
+    database.dispose()
+    if not report.predictions:
+        typer.echo("no stock could be scored; the skipped file has the reasons")
+        return
+    best = report.predictions[0].bse_code
+    _step(f"$ upper-circuit serve {places} {models}")
+    with pair(
+        settings_of(str(folder / "db"), registry.root), port=free_port(), logs=folder / "logs"
+    ) as running:
+        question = {"bse_code": best, "prediction_date": str(morning)}
+        typer.echo(f"POST /api/v1/predict {json.dumps(question)}")
+        typer.echo(json.dumps(running.ask("/api/v1/predict", question), indent=2))
+    typer.echo(f"\ndone in {perf_counter() - start:.0f} s")
     typer.echo(f"next: upper-circuit explain {best} --date {morning} {places} {models}")
 
 

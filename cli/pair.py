@@ -95,7 +95,7 @@ def pair(settings: Mapping[str, str], *, port: int, logs: Path) -> Iterator[Runn
     if not _is_free(port):
         raise BadInput(f"port {port} is taken; --port takes another one")
     logs.mkdir(parents=True, exist_ok=True)
-    inner = _free_port()
+    inner = free_port()
     both = {**os.environ, **settings}
     for_predictor = {
         "PREDICTOR_PORT": str(inner),
@@ -169,7 +169,8 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((HERE, 0))
         found: int = probe.getsockname()[1]
