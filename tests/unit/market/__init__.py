@@ -1,0 +1,1 @@
+"""What the market is made of, part by part."""
