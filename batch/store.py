@@ -12,10 +12,10 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import sqlalchemy as sa
 
+from batch import rows
 from batch.predictions import Prediction, SkippedStock, ranked
 from upper_circuit.market.bands import Bands
 from upper_circuit.market.database import Database
@@ -25,6 +25,12 @@ from upper_circuit.market.schema import daily_predictions, prediction_details, s
 
 _TABLES = (daily_predictions, prediction_details, skipped_stocks)
 _MOST_PARAMETERS = 10_000
+_KEY = ("prediction_date", "model_version")
+_PREDICTION = (
+    "bse_code", "nse_symbol", "company_name", "predicted_label", "probability", "confidence", "model_type", *_KEY,
+)  # fmt: skip
+_DETAILS = ("bse_code", "raw_margin", "filled", "notes", *_KEY)
+_SKIPPED = ("bse_code", "reason", "detail", *_KEY)
 NO_FIXED_BAND = "no fixed band"
 """Said of a stock that trades under a dynamic band: it is scored, and cannot lock at a limit it does not have."""
 
@@ -60,15 +66,40 @@ def replace(
         without_band: stocks without a fixed price band, which is said with their predictions.
     """
     clear(connection, day, keep=others)
-    key = {"prediction_date": day.run_date, "model_version": day.model_version}
+    key = (day.run_date.isoformat(), day.model_version)
+    rows.insert(
+        connection,
+        daily_predictions,
+        _PREDICTION,
+        (
+            (
+                p.bse_code,
+                p.nse_symbol,
+                p.company_name,
+                p.label,
+                p.probability,
+                p.confidence,
+                day.model_type,
+                *key,
+            )
+            for p in predictions
+        ),
+    )
     marked = {True: json.dumps([*notes, NO_FIXED_BAND]), False: json.dumps(notes)}
-    if predictions:
-        connection.execute(daily_predictions.insert(), [_prediction(p, day) | key for p in predictions])
-        details = [_details(p) | key | {"notes": marked[p.bse_code in without_band]} for p in predictions]
-        connection.execute(prediction_details.insert(), details)
-    if skipped:
-        rows = [{"bse_code": s.bse_code, "reason": s.reason, "detail": s.detail} | key for s in skipped]
-        connection.execute(skipped_stocks.insert(), rows)
+    patterns = {id(p.filled): p.filled for p in predictions}  # few, shared by thousands
+    told = {number: json.dumps(filled, separators=(",", ":")) for number, filled in patterns.items()}
+    rows.insert(
+        connection,
+        prediction_details,
+        _DETAILS,
+        (
+            (p.bse_code, p.margin, told[id(p.filled)], marked[p.bse_code in without_band], *key)
+            for p in predictions
+        ),
+    )
+    rows.insert(
+        connection, skipped_stocks, _SKIPPED, ((s.bse_code, s.reason, s.detail, *key) for s in skipped)
+    )
 
 
 def without_band(database: Database, codes: tuple[str, ...], run_date: date) -> set[str]:
@@ -93,14 +124,14 @@ def clear(connection: sa.Connection, day: Day, *, keep: Collection[str]) -> None
 
 
 def read(connection: sa.Connection, day: Day, master: Master) -> tuple[list[Prediction], list[SkippedStock]]:
-    """The day's predictions, ranked, and its skipped stocks, by code."""
+    """The day's predictions, ranked and without what was filled, and its skipped stocks, by code."""
     table, details = daily_predictions, prediction_details
     same_row = (
         (details.c.bse_code == table.c.bse_code)
         & (details.c.prediction_date == table.c.prediction_date)
         & (details.c.model_version == table.c.model_version)
     )
-    rows = connection.execute(
+    found = connection.execute(
         sa.select(
             table.c.bse_code,
             table.c.nse_symbol,
@@ -109,7 +140,6 @@ def read(connection: sa.Connection, day: Day, master: Master) -> tuple[list[Pred
             details.c.raw_margin,
             table.c.predicted_label,
             table.c.confidence,
-            details.c.filled,
         )
         .join(details, same_row)
         .where(table.c.prediction_date == day.run_date, table.c.model_version == day.model_version)
@@ -117,9 +147,9 @@ def read(connection: sa.Connection, day: Day, master: Master) -> tuple[list[Pred
     predictions = [
         Prediction(
             code, symbol, name, master.get(code).market_cap_cr, probability, margin, label, confidence,
-            filled=json.loads(filled),
+            filled={},
         )
-        for code, symbol, name, probability, margin, label, confidence, filled in rows
+        for code, symbol, name, probability, margin, label, confidence in found
     ]  # fmt: skip
     reasons = connection.execute(
         sa.select(skipped_stocks.c.bse_code, skipped_stocks.c.reason, skipped_stocks.c.detail)
@@ -135,23 +165,3 @@ def read(connection: sa.Connection, day: Day, master: Master) -> tuple[list[Pred
         for stock in [master.get(code)]
     ]
     return ranked(predictions), skipped
-
-
-def _prediction(p: Prediction, day: Day) -> dict[str, Any]:
-    return {
-        "bse_code": p.bse_code,
-        "nse_symbol": p.nse_symbol,
-        "company_name": p.company_name,
-        "predicted_label": p.label,
-        "probability": p.probability,
-        "confidence": p.confidence,
-        "model_type": day.model_type,
-    }
-
-
-def _details(p: Prediction) -> dict[str, Any]:
-    return {
-        "bse_code": p.bse_code,
-        "raw_margin": p.margin,
-        "filled": json.dumps(p.filled, separators=(",", ":")),
-    }

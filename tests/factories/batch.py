@@ -42,9 +42,9 @@ INDUSTRIES = (("Textiles", "Consumer"), ("Banks", "Financial"), ("Cement", "Mate
 
 @dataclass(frozen=True)
 class LittleMarket:
-    """A database in a folder and what a test asks about it."""
+    """A database and what a test asks about it."""
 
-    folder: Path
+    location: Path | str
     sessions: list[date]
     run_date: date
     """The first session after the newest bar."""
@@ -52,7 +52,12 @@ class LittleMarket:
     @property
     def database(self) -> Database:
         """A new way in."""
-        return Database.at(self.folder)
+        return Database.at(self.location)
+
+    @property
+    def folder(self) -> Path:
+        """Where its SQLite files are."""
+        return Path(self.location)
 
 
 def listings(stocks: int, sessions: Sequence[date], *, seed: int = 0) -> dict[str, Listing]:
@@ -107,7 +112,7 @@ def _items(sessions: Sequence[date], draw: np.random.Generator) -> list[Item]:
 
 
 def market(
-    folder: Path,
+    where: Path | str,
     *,
     stocks: int = 24,
     sessions: int = 140,
@@ -116,13 +121,13 @@ def market(
 ) -> LittleMarket:
     """A random market on disk; `change` puts other listings in place of, or beside, the random ones."""
     days = weekdays(sessions, LISTED)
-    return write(folder, {**listings(stocks, days, seed=seed), **(change or {})}, days)
+    return write(where, {**listings(stocks, days, seed=seed), **(change or {})}, days)
 
 
-def write(folder: Path, stocks: Mapping[str, Listing], days: Sequence[date]) -> LittleMarket:
+def write(where: Path | str, stocks: Mapping[str, Listing], days: Sequence[date]) -> LittleMarket:
     """These stocks as tables; the calendar goes on for 40 weekdays after the newest bar."""
     ahead = weekdays(40, days[-1] + timedelta(days=1))
-    database = Database.at(folder)
+    database = Database.at(where)
     upgrade(database)
     with database.writing("market") as connection:
         for table in schema.market.sorted_tables:
@@ -131,7 +136,7 @@ def write(folder: Path, stocks: Mapping[str, Listing], days: Sequence[date]) -> 
             if rows:
                 connection.execute(getattr(schema, name).insert(), rows)
     database.dispose()
-    return LittleMarket(folder, [*days, *ahead], ahead[0])
+    return LittleMarket(where, [*days, *ahead], ahead[0])
 
 
 def _tables(
@@ -272,18 +277,24 @@ TABLE = (
 """daily_predictions by code, without id and timestamp."""
 
 
-def asked(folder: Path, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    """What a reader of predictions.db in a folder is answered, past our own code."""
-    connection = sqlite3.connect(folder / "predictions.db")
-    try:
-        return connection.execute(query, parameters).fetchall()
-    finally:
-        connection.close()
+def asked(where: Path | Database, query: str) -> list[tuple[Any, ...]]:
+    """What a reader of the predictions is answered, past our own code; dates as text, as SQLite has them."""
+    if isinstance(where, Path):
+        connection = sqlite3.connect(where / "predictions.db")
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+    with where.predictions.connect() as opened:
+        if not where.is_sqlite:
+            opened.exec_driver_sql("SET search_path TO predictions")
+        rows = opened.exec_driver_sql(query).all()
+    return [tuple(str(value) if isinstance(value, date) else value for value in row) for row in rows]
 
 
-def predictions(folder: Path) -> list[tuple[Any, ...]]:
-    """daily_predictions in a folder by code, without id and timestamp."""
-    return asked(folder, TABLE)
+def predictions(where: Path | Database) -> list[tuple[Any, ...]]:
+    """Rows of daily_predictions by code, without id and timestamp."""
+    return asked(where, TABLE)
 
 
 def change_market(folder: Path, *statements: str) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,6 @@ from tests.factories.batch import asked
 from tests.unit.batch.test_plan import plan
 from upper_circuit.errors import Fenced
 from upper_circuit.market.database import Database
-from upper_circuit.market.migrations import upgrade
 
 RUN = "2025-11-14"
 
@@ -38,14 +36,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
+def ledger(database: Database, clock: Clock) -> Ledger:
     """A run of two shards has begun."""
-    database = Database.at(tmp_path)
-    upgrade(database)
     made = Ledger(database, worker="here:1", clock=clock)
     made.begin(RUN, date(2025, 11, 14), "XGBoost", "1.2.0", shards=2)
-    yield made
-    database.dispose()
+    return made
 
 
 def taken(ledger: Ledger, shard: int) -> Attempt:
@@ -65,7 +60,7 @@ def never(_renew: Callable[[], None]) -> Plan:
     pytest.fail("planned again")
 
 
-def test_the_first_to_ask_makes_the_plan_and_the_others_read_it(ledger: Ledger, tmp_path: Path) -> None:
+def test_the_first_to_ask_makes_the_plan_and_the_others_read_it(ledger: Ledger, database: Database) -> None:
     """The second shard gets the stored plan and makes none."""
     made = agree(ledger, taken(ledger, 0), lambda _renew: plan(), pause=nobody_waits)
 
@@ -73,7 +68,7 @@ def test_the_first_to_ask_makes_the_plan_and_the_others_read_it(ledger: Ledger, 
 
     assert plan() == made == read
     assert [("running", "2025-11-13", 7, None, "stale prices: \u0928")] == asked(
-        tmp_path, "SELECT state, as_of, data_version, lease_owner, reason FROM runs"
+        database, "SELECT state, as_of, data_version, lease_owner, reason FROM runs"
     )
 
 
@@ -137,7 +132,7 @@ def test_a_planner_that_failed_gives_the_lease_back_at_once(ledger: Ledger) -> N
     assert plan() == agree(ledger, taken(ledger, 1), lambda _renew: plan(), pause=nobody_waits)
 
 
-def test_a_planner_whose_shard_was_taken_meanwhile_stores_nothing(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_planner_whose_shard_was_taken_meanwhile_stores_nothing(ledger: Ledger, database: Database) -> None:
     """Planning is under the same token as writing."""
 
     def make(_renew: Callable[[], None]) -> Plan:
@@ -147,10 +142,12 @@ def test_a_planner_whose_shard_was_taken_meanwhile_stores_nothing(ledger: Ledger
     with pytest.raises(Fenced):
         agree(ledger, taken(ledger, 0), make)
 
-    assert [("planned", None)] == asked(tmp_path, "SELECT state, plan FROM runs")
+    assert [("planned", None)] == asked(database, "SELECT state, plan FROM runs")
 
 
-def test_a_lease_is_not_written_anew_with_every_block(ledger: Ledger, clock: Clock, tmp_path: Path) -> None:
+def test_a_lease_is_not_written_anew_with_every_block(
+    ledger: Ledger, clock: Clock, database: Database
+) -> None:
     """Renewing costs a transaction only every third of a lease."""
     seen = []
 
@@ -158,7 +155,7 @@ def test_a_lease_is_not_written_anew_with_every_block(ledger: Ledger, clock: Clo
         for _ in range(12):
             clock.now += LEASE_SECONDS / 12
             renew()
-            seen.extend(asked(tmp_path, "SELECT lease_until FROM runs"))
+            seen.extend(asked(database, "SELECT lease_until FROM runs"))
         return plan()
 
     agree(ledger, taken(ledger, 0), make)

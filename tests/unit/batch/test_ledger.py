@@ -1,10 +1,8 @@
-"""The ledger's rules, one by one, on a real database."""
+"""The ledger's rules, one by one, on both databases."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -15,20 +13,10 @@ from batch.ledger import Attempt, Ledger, NoSuchShard, Published, Run, RunEnded,
 from tests.factories.batch import asked
 from upper_circuit.errors import Fenced
 from upper_circuit.market.database import Database
-from upper_circuit.market.migrations import upgrade
 from upper_circuit.market.schema import run_shards
 
 DAY = date(2025, 11, 14)
 NOTHING = Published("the report", "the csv")
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """An empty database."""
-    found = Database.at(tmp_path)
-    upgrade(found)
-    yield found
-    found.dispose()
 
 
 @pytest.fixture
@@ -71,7 +59,7 @@ def test_a_run_that_is_begun_again_under_its_name_is_joined(ledger: Ledger) -> N
 
 
 def test_a_newer_run_replaces_those_still_open_for_its_date_and_model(
-    ledger: Ledger, database: Database, tmp_path: Path
+    ledger: Ledger, database: Database
 ) -> None:
     """Their shards are lost to them and their attempts fenced; a run that is done stays done."""
     begin(ledger, "done")
@@ -86,7 +74,7 @@ def test_a_newer_run_replaces_those_still_open_for_its_date_and_model(
     assert Run("older", "failed", 2, "replaced by run newer") == ledger.find("older")
     assert {0: "done", 1: "lost"} == states(database, "older")
     assert [("done",), ("done",), ("fenced",)] == asked(
-        tmp_path, "SELECT state FROM run_attempts ORDER BY token"
+        database, "SELECT state FROM run_attempts ORDER BY token"
     )
     assert "done" == (ledger.find("done") or first_of_none()).state
 
@@ -156,7 +144,7 @@ def test_a_shard_that_the_run_does_not_have_is_hopeless(ledger: Ledger) -> None:
         ledger.take("first", 2)
 
 
-def test_whoever_finishes_last_publishes_and_only_once(ledger: Ledger, tmp_path: Path) -> None:
+def test_whoever_finishes_last_publishes_and_only_once(ledger: Ledger, database: Database) -> None:
     """A run is closed when its last shard is, with report and CSV beside it."""
     begin(ledger, shards=2)
     published = []
@@ -174,7 +162,7 @@ def test_whoever_finishes_last_publishes_and_only_once(ledger: Ledger, tmp_path:
     assert (None, None) == (too_early, again)
     assert Run("first", "done", 2, None) == closed
     assert ["once"] == published
-    assert [("the report", "the csv", 1_000)] == asked(tmp_path, "SELECT report, csv, finished_at FROM runs")
+    assert [("the report", "the csv", 1_000)] == asked(database, "SELECT report, csv, finished_at FROM runs")
 
 
 def test_a_run_whose_publisher_fails_stays_open(ledger: Ledger) -> None:
@@ -223,7 +211,9 @@ def test_a_run_all_of_whose_shards_failed_publishes_nothing(ledger: Ledger) -> N
     ],
     ids=["failure", "stop", "fence"],
 )
-def test_an_attempt_says_how_it_ended(ledger: Ledger, tmp_path: Path, error: Exception, state: str) -> None:
+def test_an_attempt_says_how_it_ended(
+    ledger: Ledger, database: Database, error: Exception, state: str
+) -> None:
     """Whatever ends an attempt stands in the ledger, and goes on."""
     begin(ledger)
 
@@ -231,9 +221,9 @@ def test_an_attempt_says_how_it_ended(ledger: Ledger, tmp_path: Path, error: Exc
         raise error
 
     assert [(state, f"{type(error).__name__}: {error}")] == asked(
-        tmp_path, "SELECT state, reason FROM run_attempts"
+        database, "SELECT state, reason FROM run_attempts"
     )
-    assert [("open",)] == asked(tmp_path, "SELECT state FROM run_shards")
+    assert [("open",)] == asked(database, "SELECT state FROM run_shards")
 
 
 def test_a_failure_that_nobody_retries_closes_the_shard(ledger: Ledger, database: Database) -> None:
@@ -246,9 +236,7 @@ def test_a_failure_that_nobody_retries_closes_the_shard(ledger: Ledger, database
     assert {0: "failed"} == states(database)
 
 
-def test_an_error_is_not_hidden_by_a_ledger_that_is_away(
-    ledger: Ledger, database: Database, tmp_path: Path
-) -> None:
+def test_an_error_is_not_hidden_by_a_ledger_that_is_away(ledger: Ledger, database: Database) -> None:
     """When the database is what failed, its own error is the one that is told."""
     begin(ledger)
     attempt = take(ledger)
@@ -258,7 +246,7 @@ def test_an_error_is_not_hidden_by_a_ledger_that_is_away(
             run_shards.drop(connection)
         raise ValueError("odd")
 
-    assert [] == asked(tmp_path, "SELECT name FROM sqlite_master WHERE name = 'run_shards'")
+    assert not sa.inspect(database.predictions).has_table("run_shards")
 
 
 def test_shards_run_side_by_side_so_the_longest_counts(ledger: Ledger, database: Database) -> None:
@@ -271,11 +259,11 @@ def test_shards_run_side_by_side_so_the_longest_counts(ledger: Ledger, database:
         assert {"features": 2.0, "write": 0.75} == longest_seconds(connection, "first")
 
 
-def test_a_day_without_trade_is_a_run_that_was_skipped(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_day_without_trade_is_a_run_that_was_skipped(ledger: Ledger, database: Database) -> None:
     """Recorded once, however many pods come."""
     ledger.skip("holiday", DAY, "no session")
     ledger.skip("holiday", DAY, "no session")
 
     assert [("holiday", "2025-11-14", "skipped", "no session", 0)] == asked(
-        tmp_path, "SELECT run_id, run_date, state, reason, shards FROM runs"
+        database, "SELECT run_id, run_date, state, reason, shards FROM runs"
     )
