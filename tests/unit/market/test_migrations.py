@@ -15,7 +15,7 @@ from upper_circuit.market.database import Database
 from upper_circuit.market.migrations import upgrade
 from upper_circuit.market.schema import data_version
 
-VERSION = sa.table("alembic_version", sa.column("version_num"), schema="market")
+VERSION = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.Text), schema="market")
 UPGRADE = """
 import sys
 from upper_circuit.market.database import Database
