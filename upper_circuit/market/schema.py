@@ -10,6 +10,7 @@ which compare alike everywhere; only `prediction_timestamp`, whose form the user
 from __future__ import annotations
 
 from sqlalchemy import (
+    TIMESTAMP,
     BigInteger,
     CheckConstraint,
     Column,
@@ -22,7 +23,6 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    TIMESTAMP,
     UniqueConstraint,
     text,
 )
