@@ -9,6 +9,7 @@ for the others; each rider keeps its own place, deadline and fate: one who gives
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -37,6 +38,8 @@ CORRELATION_IDS = "x-correlation-ids"
 _MOST_IDS = 64
 
 Matrix = npt.NDArray[np.float32]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,8 @@ class Hop:
 
     def _came_back(self, task: asyncio.Task[None]) -> None:
         del self._under_way[task]
+        if not task.cancelled() and task.exception() is not None:
+            log.error("hop.failed", exc_info=task.exception())
         self._leave()
 
     async def _call(self, riders: Sequence[_Rider], *, explain: bool) -> None:
