@@ -26,7 +26,7 @@ class AccessLog:
 
     def __init__(self, level: str, stream: BinaryIO | None = None) -> None:
         self._level: int = logging.getLevelNamesMapping()[level]
-        self._stream = sys.stderr.buffer if stream is None else stream
+        self.stream = sys.stderr.buffer if stream is None else stream
         self._lines: list[bytes] = []
 
     def write(self, facts: Mapping[str, Any], *, status: int) -> None:
@@ -53,5 +53,5 @@ class AccessLog:
 
     def _write(self, piece: bytes) -> None:
         if piece:
-            self._stream.write(piece)
-            self._stream.flush()
+            self.stream.write(piece)
+            self.stream.flush()

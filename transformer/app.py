@@ -70,7 +70,7 @@ class Transformer:
         self._http_metrics = HttpMetrics(metrics)
         self._metrics = metrics
         self._background: list[asyncio.Task[None]] = []
-        self._access = AccessLog(settings.log_level)
+        self.access = AccessLog(settings.log_level)
         self._is_draining = False
 
     async def start(self) -> None:
@@ -95,7 +95,7 @@ class Transformer:
         await self._predictors.stop()
         self._mornings.stop()
         self._database.dispose()
-        self._access.flush()
+        self.access.flush()
 
     def routers(self) -> list[APIRouter]:
         """Everything FastAPI serves."""
@@ -123,7 +123,7 @@ class Transformer:
             limiter=limiter(settings.rate_limit_per_second, settings.redis_url),
             metrics=self._http_metrics,
             tally=self._tally,
-            access=self._access,
+            access=self.access,
             is_draining=lambda: self._is_draining,
         )
         return Edge(app, self._hot.table(), guards, start or self.start, self.stop)

@@ -23,13 +23,13 @@ def read_json(body: bytes) -> Any:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadInput(f"the body is no JSON: {error}") from None
-    # Each key has a colon, so one colon more in the text than in the document is a key that was dropped; a backslash
-    # may hide one, and then the slow reader looks.
-    if b"\\" in body or body.count(b":") != _colons(document):
-        try:
+    try:
+        # Each key has a colon, so one colon more in the text than in the document is a key that was dropped; a
+        # backslash may hide one, and then the slow reader looks.
+        if b"\\" in body or body.count(b":") != _colons(document):
             json.loads(body, object_pairs_hook=_once, parse_int=float)
-        except RecursionError:
-            raise BadInput("the JSON is nested too deep") from None
+    except RecursionError:
+        raise BadInput("the JSON is nested too deep") from None
     return document
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
 
 class Tally:
@@ -20,7 +21,7 @@ class Tally:
         """A request ended."""
         self.requests += 1
         self._seconds += seconds
-        self._failed += status >= 500
+        self._failed += status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED
 
     @property
     def uptime_seconds(self) -> float:
