@@ -153,3 +153,8 @@ def write_archive(
         else:
             table.to_parquet(folder / f"{name}.parquet", index=False)
     return folder
+
+
+def change_column(path: Path, **columns: Any) -> None:
+    """Write columns of a parquet file anew."""
+    pd.read_parquet(path).assign(**columns).to_parquet(path, index=False)
