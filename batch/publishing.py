@@ -42,8 +42,7 @@ def save(
     `seconds` by phase until now; the phase `write` is added.
     """
     start = perf_counter()
-    codes = tuple(p.bse_code for p in predictions)
-    without_band = store.without_band(database, codes, plan.run_date)
+    without_band = store.without_band(database, plan.run_date)
     with ledger.writing(attempt) as connection:
         store.replace(
             connection,

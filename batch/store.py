@@ -17,11 +17,9 @@ import sqlalchemy as sa
 
 from batch import rows
 from batch.predictions import Prediction, SkippedStock, ranked
-from upper_circuit.market.bands import Bands
 from upper_circuit.market.database import Database
-from upper_circuit.market.days import day_of
 from upper_circuit.market.master import Master
-from upper_circuit.market.schema import daily_predictions, prediction_details, skipped_stocks
+from upper_circuit.market.schema import daily_predictions, prediction_details, price_bands, skipped_stocks
 
 _TABLES = (daily_predictions, prediction_details, skipped_stocks)
 _MOST_PARAMETERS = 10_000
@@ -102,10 +100,24 @@ def replace(
     )
 
 
-def without_band(database: Database, codes: tuple[str, ...], run_date: date) -> set[str]:
-    """Those of the codes that have no fixed price band on a date."""
-    none = Bands.load(database, codes).none_fixed(day_of(run_date))
-    return {code for code, has_none in zip(codes, none, strict=True) if has_none}
+def without_band(database: Database, run_date: date) -> set[str]:
+    """Stocks that have no fixed price band on a date.
+
+    The rule of `Bands.none_fixed`, asked of the database: years of daily lists are two hundred thousand rows, of which
+    a morning needs two hundred.
+    """
+    table = price_bands
+    in_effect = sa.func.max(sa.case((table.c.effective_date <= run_date, table.c.effective_date)))
+    first = sa.func.min(table.c.effective_date)
+    list_of = (
+        sa.select(table.c.bse_code, sa.func.coalesce(in_effect, first).label("effective_date"))
+        .group_by(table.c.bse_code)
+        .subquery()
+    )
+    same = (list_of.c.bse_code == table.c.bse_code) & (list_of.c.effective_date == table.c.effective_date)
+    query = sa.select(table.c.bse_code).join(list_of, same).where(table.c.band.is_(None))
+    with database.reading("market") as connection:
+        return set(connection.scalars(query))
 
 
 def clear(connection: sa.Connection, day: Day, *, keep: Collection[str]) -> None:
