@@ -126,12 +126,12 @@ def train(
         DataUnavailable: the history is too short for them, or has too few locks.
     """
     started = time.monotonic()
+    by_default = not (fit_until or calibrate_until or test_until)
+    if not by_default and not (fit_until and calibrate_until):
+        raise BadInput("fit-until and calibrate-until belong together, and test-until needs both of them")
     market = Market.load(database)
     sessions = market.calendar.traded
-    by_default = not (fit_until or calibrate_until or test_until)
-    if by_default:
-        split = Split.by_default(sessions, horizon, fit_from=fit_from)
-    elif fit_until and calibrate_until:
+    if fit_until and calibrate_until:
         split = Split.of(
             sessions,
             horizon,
@@ -141,7 +141,7 @@ def train(
             test_until=test_until,
         )
     else:
-        raise BadInput("fit-until and calibrate-until belong together, and test-until needs both of them")
+        split = Split.by_default(sessions, horizon, fit_from=fit_from)
     rows = _rows(database, market, split, progress)
     fitted = grow(
         rows["fit"], rows["calibrate"], threads=threads, progress=lambda *of: progress("trees", *of)
