@@ -12,6 +12,7 @@ import pytest
 from tests.factories.database import (
     NOW,
     Trade,
+    change_column,
     contents,
     day_file,
     derived,

@@ -1,0 +1,173 @@
+"""What a person sees who brings files: a line a file, what was left out, what comes next."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli import database as database_commands
+from cli.ingest import import_history, ingest, repack
+from tests.factories.database import Trade, rows, write_archive
+from tests.factories.exchange_files import Bar, bse_legacy, nse_full
+from upper_circuit.errors import SchemaOutdated
+from upper_circuit.market.database import Database
+
+MON, TUE = date(2025, 12, 15), date(2025, 12, 16)
+MASTER = "bse_code,company_name,status,nse_symbol\n500390,Reliance Infrastructure,ACTIVE,RELINFRA\n500001,On BSE,ACTIVE,\n"
+BULLETIN = "COMPANY NAME    SYMBOL     : BM DATE    : BM PURPOSE\nReliance RELINFRA : 15-JAN-2026 : Financial Results\n"
+
+app = typer.Typer()
+app.command()(ingest)
+app.command("import-history")(import_history)
+app.command()(repack)
+app.add_typer(database_commands.app, name="database")
+
+
+class Shell:
+    """Types commands at one database in an empty folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.database = Database.at(folder / "db")
+
+    def file(self, name: str, text: str) -> str:
+        """A file in the folder."""
+        (self.folder / name).write_text(text)
+        return str(self.folder / name)
+
+    def run(self, *words: str, code: int = 0) -> tuple[list[str], list[str]]:
+        """Lines on stdout and stderr of a command that ends with an exit code."""
+        result = CliRunner().invoke(app, [*words, "--database", str(self.folder / "db")])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert code == result.exit_code, result.output
+        return result.stdout.splitlines(), result.stderr.splitlines()
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """An empty folder and no database yet."""
+    shell = Shell(tmp_path)
+    yield shell
+    shell.database.dispose()
+
+
+def test_files_are_loaded_in_the_order_they_need_whatever_their_names(shell):
+    """The shell lists prices before the master list that says whose they are."""
+    days = [
+        shell.file("a_tue.csv", nse_full([Bar(symbol="RELINFRA"), Bar(symbol="NOBODY")], day=TUE)),
+        shell.file("b_mon.csv", nse_full([Bar(symbol="RELINFRA", volume="7")], day=MON)),
+    ]
+
+    out, err = shell.run("ingest", *days, shell.file("z_master.csv", MASTER))
+
+    assert [
+        "z_master.csv: master stock list: 2 rows",
+        "b_mon.csv: NSE 2025-12-15: 1 rows",
+        "a_tue.csv: NSE 2025-12-16: 1 rows; left out: 1 x no BSE code (listed on NSE only) (NOBODY)",
+        "next: python -m batch --date 2025-12-17",
+    ] == out
+    assert [] == err
+
+
+def test_a_refused_file_is_named_on_stderr_and_the_others_are_loaded(shell):
+    """Each file is its own transaction; the exit code says that one is missing."""
+    good = shell.file("good.csv", nse_full([Bar(symbol="RELINFRA")], day=MON))
+    bad = shell.file("bad.csv", nse_full([Bar(symbol="RELINFRA", high="1.00")], day=TUE))
+
+    out, err = shell.run("ingest", shell.file("master.csv", MASTER), bad, good, code=1)
+
+    assert [f"refused: {bad}, line 2: HIGH_PRICE='1.00': is below the low of 141.00"] == err[:1]
+    assert "1 of 3 files refused; nothing of them was loaded" == err[1]
+    assert [MON] == [day for (day,) in rows(shell.database, "daily_prices", "trade_date")]
+    assert 2 == len(out)
+
+
+def test_the_same_file_again_says_that_nothing_changed(shell):
+    """And is no failure: a job may run twice."""
+    day = shell.file("day.csv", nse_full([Bar(symbol="RELINFRA")], day=MON))
+    shell.run("ingest", shell.file("master.csv", MASTER), day)
+
+    out, _ = shell.run("ingest", day)
+
+    assert "day.csv: NSE 2025-12-15: nothing changed, the same content is loaded as day.csv" == out[0]
+
+
+def test_a_correction_names_what_it_replaces(shell):
+    """So that somebody can ask the exchange what it corrected."""
+    first = shell.file("first.csv", nse_full([Bar(symbol="RELINFRA")], day=MON))
+    second = shell.file("second.csv", nse_full([Bar(symbol="RELINFRA", volume="7")], day=MON))
+    shell.run("ingest", shell.file("master.csv", MASTER), first)
+
+    out, _ = shell.run("ingest", second)
+
+    assert "second.csv: NSE 2025-12-15: 1 rows; in place of those of first.csv" == out[0]
+
+
+def test_files_without_a_day_or_a_time_take_it_from_the_command(shell):
+    """BSE's old files have no day, NSE's bulletin no time; times are Indian."""
+    shell.run("ingest", shell.file("master.csv", MASTER))
+    old = shell.file("EQ151225.CSV", bse_legacy([Bar(code="500001", series="B")]))
+
+    out, _ = shell.run("ingest", old, "--trade-date", "2025-12-15")
+    shell.run("ingest", shell.file("bm.txt", BULLETIN), "--published-at", "2025-12-15 18:30")
+
+    assert "EQ151225.CSV: BSE 2025-12-15: 1 rows" == out[0]
+    [(published_at,)] = rows(shell.database, "earnings_calendar", "published_at")
+    assert 1_765_803_600 == published_at  # 2025-12-15 13:00:00 UTC
+
+
+def test_without_prices_the_next_step_is_to_load_some(shell):
+    """A master list alone makes no morning."""
+    out, _ = shell.run("ingest", shell.file("master.csv", MASTER))
+
+    assert "next: upper-circuit ingest FILE... (no prices are loaded yet)" == out[-1]
+
+
+def test_an_import_says_what_it_loaded_and_what_it_left_out(shell):
+    """With the bar on stderr, the summary on stdout."""
+    folder = write_archive(
+        shell.folder / "archive", {MON: [Trade(), Trade("500002", series="GS")]}, ["500001"]
+    )
+
+    out, _ = shell.run("import-history", str(folder))
+    again, _ = shell.run("import-history", str(folder))
+
+    assert "daily_prices                  1 rows" in out
+    assert "  1 rows of daily_prices: series other than BE BZ EQ SM ST SZ (S500002)" in out
+    assert any(line.startswith("1 stocks, 1 sessions, 2 files in ") for line in out)
+    assert f"{folder}: nothing changed, all of its files are loaded" == again[0]
+
+
+def test_repack_says_how_much_it_made_anew(shell):
+    """Of all stocks, or of those named."""
+    folder = write_archive(
+        shell.folder / "archive", {MON: [Trade(), Trade("500002", close=9.0)]}, ["500001", "500002"]
+    )
+    shell.run("import-history", str(folder))
+
+    everything, _ = shell.run("repack")
+    one, _ = shell.run("repack", "500002")
+
+    assert ["2 bars of 2 stocks packed anew"] == everything
+    assert ["1 bars of 1 stocks packed anew"] == one
+
+
+def test_a_database_is_made_by_upgrade_and_shown_by_status(shell):
+    """Before it, status says which command makes one."""
+    with pytest.raises(SchemaOutdated, match="run `upper-circuit database upgrade`"):
+        shell.run("database", "status")
+
+    made, _ = shell.run("database", "upgrade")
+    folder = write_archive(shell.folder / "archive", {MON: [Trade()], TUE: [Trade(close=9.0)]}, ["500001"])
+    shell.run("import-history", str(folder))
+    shown, _ = shell.run("database", "status")
+
+    where = shell.folder / "db"
+    assert [f"{where}: tables are up to date", "next: upper-circuit database status"] == made
+    assert f"{where}: schema 0001, data version 1" == shown[0]
+    assert "  daily_prices                  2 rows   2025-12-15 .. 2025-12-16" in shown
