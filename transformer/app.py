@@ -48,24 +48,24 @@ class Transformer:
     ) -> None:
         self.settings = settings
         self._database = Database.at(settings.database)
-        self._mornings = Mornings(
+        self.mornings = Mornings(
             self._database,
             kept=settings.mornings_kept,
             rules=Rules(settings.min_price_share, settings.allow_missing_tables),
         )
         hop_metrics = HopMetrics(metrics)
-        self._predictors = Predictors(
+        self.predictors = Predictors(
             Replicas(() if settings.predictor_host else settings.predictor_urls), hop_metrics
         )
         self._hop = Hop(
-            self._predictors,
+            self.predictors,
             hop_metrics,
             deadline=settings.predictor_deadline_seconds,
             calls=settings.predictor_calls,
         )
         self._tally = Tally()
-        self._models = Models(self._predictors)
-        self.service = PredictionService(self._mornings, self._hop, self._models, self._tally, clock=clock)
+        self.models = Models(self.predictors)
+        self.service = PredictionService(self.mornings, self._hop, self.models, self._tally, clock=clock)
         self._hot = HotRoutes(self.service)
         self._http_metrics = HttpMetrics(metrics)
         self._metrics = metrics
@@ -75,9 +75,9 @@ class Transformer:
 
     async def start(self) -> None:
         """Begin to read the market and to look for predictors; questions are taken as soon as that has happened."""
-        await self._predictors.start()
+        await self.predictors.start()
         log.info("transformer.started", extra={"settings": self.settings.model_dump(mode="json")})
-        self._keep_doing(self._mornings.refresh, self.settings.data_poll_seconds)
+        self._keep_doing(self.mornings.refresh, self.settings.data_poll_seconds)
         if self.settings.predictor_host:
             self._keep_doing(self._resolve, RESOLVE_SECONDS)
 
@@ -92,8 +92,8 @@ class Transformer:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self._hop.stop()
-        await self._predictors.stop()
-        self._mornings.stop()
+        await self.predictors.stop()
+        self.mornings.stop()
         self._database.dispose()
         self.access.flush()
 
@@ -104,9 +104,9 @@ class Transformer:
             Parts(
                 service=self.service,
                 hot=self._hot,
-                mornings=self._mornings,
-                models=self._models,
-                predictors=self._predictors,
+                mornings=self.mornings,
+                models=self.models,
+                predictors=self.predictors,
                 database=self._database,
                 metrics=self._metrics,
                 admin_token=token.get_secret_value() if token else None,
@@ -142,7 +142,7 @@ class Transformer:
     async def _resolve(self) -> None:
         found = await addresses(self.settings.predictor_host or "")
         if found:
-            self._predictors.replicas.become(found)
+            self.predictors.replicas.become(found)
 
 
 def build(

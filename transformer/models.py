@@ -77,8 +77,12 @@ class Models:
             contract.TRACEPARENT: ids.child().traceparent,
         }
         reports = [_report(*each) for each in await self._predictors.reload(headers)]
-        self._manifests = self._state = None
+        self.forget()
         return reports
+
+    def forget(self) -> None:
+        """Ask the predictor again, whatever is known."""
+        self._manifests = self._state = None
 
     async def _ask(self) -> State:
         if not await self._predictors.is_ready():
@@ -90,7 +94,8 @@ class Models:
         return State(True, self._version or told.get("model_version"), told.get("model_type"), None)
 
 
-def _report(replica: str, status: int, said: dict[str, Any]) -> dict[str, Any]:
+def _report(replica: str, status: int, said: dict[str, Any] | None) -> dict[str, Any]:
+    said = said or {}
     if status == 200:
         kept = ("result", "model_version", "previous_version", "requested_version", "fallback_because")
         return {"replica": replica, **{name: said[name] for name in kept if said.get(name) is not None}}

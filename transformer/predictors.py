@@ -135,12 +135,12 @@ class Predictors:
             because = f"{replica.url}: {body.decode()}"
         raise PredictorAway(because)
 
-    async def reload(self, headers: Headers) -> list[tuple[str, int, dict[str, Any]]]:
-        """Tell every replica to take the version that is promoted now: address, status (0: none) and what it said."""
+    async def reload(self, headers: Headers) -> list[tuple[str, int, dict[str, Any] | None]]:
+        """Tell every replica to take the version that is promoted now: address, status (0: none), what it said."""
         replicas = list(self.replicas)
         asked = (self._aside("POST", each, contract.RELOAD_PATH, headers, _RELOADING) for each in replicas)
         return [
-            (replica.url, status, _object(body) or {"error": body.decode(errors="replace")})
+            (replica.url, status, _object(body) if status else {"error": body.decode()})
             for replica, (status, body) in zip(replicas, await asyncio.gather(*asked), strict=True)
         ]
 

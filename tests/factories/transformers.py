@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import orjson
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from tests.factories.predictor_doubles import PredictorDouble, double
+from tests.factories.predictor_doubles import Matrix, PredictorDouble, double
 from transformer.app import Transformer, build
 from transformer.edge import Edge
 from transformer.routes.translation import translate
@@ -54,13 +55,19 @@ class Desk:
 
     def logged(self) -> list[dict[str, Any]]:
         """The summary lines so far."""
+        self.transformer.access.flush()
         return [orjson.loads(line) for line in self.lines.getvalue().splitlines()]
+
+
+def rsi_as_probability(matrix: Matrix) -> Matrix:
+    """The first feature, 0 to 100, as a score."""
+    return matrix[:, 0] / np.float32(100)
 
 
 @asynccontextmanager
 async def desk(folder: Path, **settings: Any) -> AsyncIterator[Desk]:
     """A transformer over the market in a folder and a double of the predictor; started, maybe not ready."""
-    async with double() as predictor:
+    async with double(score=rsi_as_probability) as predictor:
         metrics = CollectorRegistry()
         given = {
             "feature_dbs_path": folder,

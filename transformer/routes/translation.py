@@ -24,9 +24,8 @@ def translate(app: FastAPI, others: Kinds) -> None:
     async def refuse(request: Request, error: Exception) -> Response:
         return response(refused(_ours(error, request, others), request.url.path))
 
-    for kind in (UpperCircuitError, HTTPException, RequestValidationError, *others):
-        app.add_exception_handler(kind, refuse)
-    app.exception_handlers.pop(Exception, None)  # a defect goes on to the edge, which logs it once
+    for kind in (UpperCircuitError, HTTPException, RequestValidationError, *others, Exception):
+        app.add_exception_handler(kind, refuse)  # a defect is answered here and goes on to the edge, which logs it
 
 
 def _ours(error: Exception, request: Request, others: Kinds) -> UpperCircuitError | None:
