@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 
 from predictor.settings import PredictorSettings, SettingsRefused
@@ -19,6 +20,7 @@ ERROR_LOG = "model_load_errors.log"
 
 def main() -> int:
     """Give the exit code: 0 after a signal, 2 when a setting is not allowed."""
+    _end_when_told()
     try:
         settings = PredictorSettings.read()
         logs.configure(settings.log_level)
@@ -40,6 +42,11 @@ def main() -> int:
         logging.shutdown()
         os._exit(0)
     return 0
+
+
+def _end_when_told() -> None:
+    """Until the server takes signals itself: process 1 of a container otherwise hears none while kserve is imported."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
 
 def _also_to_file(settings: PredictorSettings) -> None:
