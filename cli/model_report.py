@@ -7,6 +7,7 @@ holds the test period to the gates, and writes docs/model-report.md.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from datetime import UTC, date, datetime
@@ -67,18 +68,24 @@ def _import(history: Path | None, folder: Path) -> Database:
 
 
 def _train(found: Database, folder: Path) -> tuple[Trained, tuple[Gate, ...]]:
-    from cli.train import train_and_report
+    from cli.train import bars
     from upper_circuit.models.registry import Registry
     from upper_circuit.training.gates import gates
+    from upper_circuit.training.report import summary
+    from upper_circuit.training.train import train
 
-    trained = train_and_report(
-        found,
-        Registry(folder / "models"),
-        reports=folder / "reports",
-        fit_until=FIT_UNTIL,
-        calibrate_until=CALIBRATE_UNTIL,
-        test_until=TEST_UNTIL,
-    )
+    with bars() as progress:
+        trained = train(
+            found,
+            Registry(folder / "models"),
+            now=datetime.now(UTC),
+            progress=progress,
+            fit_until=FIT_UNTIL,
+            calibrate_until=CALIBRATE_UNTIL,
+            test_until=TEST_UNTIL,
+            threads=os.cpu_count() or 1,
+        )
+    typer.echo(summary(trained))
     return trained, gates(trained.evaluation.metrics["EQ"])
 
 

@@ -82,7 +82,7 @@ def train_and_report(
     from upper_circuit.training.report import summary, write_report
     from upper_circuit.training.train import train as train_model
 
-    with _bars() as progress:
+    with bars() as progress:
         trained = train_model(
             found,
             registry,
@@ -95,31 +95,30 @@ def train_and_report(
             horizon=horizon,
             threads=os.cpu_count() or 1,
         )
-    folder = reports / str(trained.manifest.version)
     typer.echo(summary(trained))
     typer.echo(f"published: {trained.folder}")
-    typer.echo(f"report: {write_report(trained, folder)[-1]}")
+    typer.echo(f"report: {write_report(trained, reports / str(trained.manifest.version))[-1]}")
     return trained
 
 
 @contextmanager
-def _bars() -> Iterator[Callable[[str, int, int], None]]:
+def bars() -> Iterator[Callable[[str, int, int], None]]:
     """A bar for each thing that is counted, one after the other."""
     from tqdm import tqdm
 
-    bars: dict[str, tqdm[Any]] = {}
+    shown: dict[str, tqdm[Any]] = {}
 
     def show(what: str, done: int, total: int) -> None:
-        if what not in bars:
-            for bar in bars.values():
+        if what not in shown:
+            for bar in shown.values():
                 bar.close()
-            bars[what] = tqdm(total=total, desc=f"{what:<14}", leave=False)
-        bars[what].update(done - bars[what].n)
+            shown[what] = tqdm(total=total, desc=f"{what:<14}", leave=False)
+        shown[what].update(done - shown[what].n)
 
     try:
         yield show
     finally:
-        for bar in bars.values():
+        for bar in shown.values():
             bar.close()
 
 

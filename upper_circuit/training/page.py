@@ -16,7 +16,7 @@ from upper_circuit.training.train import PeriodRows, Trained
 
 _REASONS = {
     "PRICE_MISSING": "no recent bar",
-    "SHORT_HISTORY": "fewer than 60 own bars",
+    "SHORT_HISTORY": "fewer than 60 own bars (not scored either)",
     "TOO_MANY_MISSING": "too many features missing",
     "NO_FIXED_BAND": "no fixed band (derivatives)",
     "FEW_BARS": "fewer than 120 own bars",
@@ -49,6 +49,9 @@ def page_sections(trained: Trained) -> list[str]:
     scaling = manifest.calibration
     return [
         "## How good it is",
+        "",
+        "P@k: of each day's k best, the share that locked. F1: of the rule probability >= 0.5. The last column: the Brier",
+        "score of always forecasting the base rate. Fresh: no lock in the stock's newest five bars.",
         "",
         *(line for name, found in trained.evaluations.items() for line in _metrics_part(name, found)),
         "## What it learned from",
