@@ -47,9 +47,9 @@ class Transformer:
         self, settings: TransformerSettings, *, metrics: CollectorRegistry, clock: Clock = utc_now
     ) -> None:
         self.settings = settings
-        self._database = Database.at(settings.database)
+        self.database = Database.at(settings.database)
         self.mornings = Mornings(
-            self._database,
+            self.database,
             kept=settings.mornings_kept,
             rules=Rules(settings.min_price_share, settings.allow_missing_tables),
         )
@@ -94,7 +94,7 @@ class Transformer:
         await self._hop.stop()
         await self.predictors.stop()
         self.mornings.stop()
-        self._database.dispose()
+        self.database.dispose()
         self.access.flush()
 
     def routers(self) -> list[APIRouter]:
@@ -107,7 +107,7 @@ class Transformer:
                 mornings=self.mornings,
                 models=self.models,
                 predictors=self.predictors,
-                database=self._database,
+                database=self.database,
                 metrics=self._metrics,
                 admin_token=token.get_secret_value() if token else None,
                 is_draining=lambda: self._is_draining,

@@ -7,7 +7,7 @@ Read from the predictions' database and never made here: what a desk acted on at
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -79,7 +79,13 @@ def _read(connection: sa.Connection, run_date: date | None, top: int, least: flo
     facts = connection.execute(
         sa.select(sa.func.count(), sa.func.max(table.c.model_type)).select_from(table).where(is_listed)
     ).one()
-    return RecordedList(day, version, facts[1], notes, facts[0], tuple(dict(row._mapping) for row in rows))  # noqa: SLF001
+    predictions = tuple(dict(zip(_COLUMNS, map(_in_utc, row), strict=True)) for row in rows)
+    return RecordedList(day, version, facts[1], notes, facts[0], predictions)
+
+
+def _in_utc(value: Any) -> Any:
+    """SQLite keeps a timestamp's zone to itself; it is UTC."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
 def _run(connection: sa.Connection, day: date) -> tuple[str, str | None] | None:

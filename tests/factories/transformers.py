@@ -88,7 +88,7 @@ async def desk(folder: Path, **settings: Any) -> AsyncIterator[Desk]:
         lines = io.BytesIO()
         made.access.stream = lines
         await made.start()
-        transport = httpx.ASGITransport(app=edge, client=("10.1.2.3", 4711))  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=edge, client=("10.1.2.3", 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
             try:
                 yield Desk(made, predictor, edge, plain, client, metrics, lines)

@@ -25,7 +25,9 @@ def translate(app: FastAPI, others: Kinds) -> None:
         return response(refused(_ours(error, request, others), request.url.path))
 
     for kind in (UpperCircuitError, HTTPException, RequestValidationError, *others, Exception):
-        app.add_exception_handler(kind, refuse)  # a defect is answered here and goes on to the edge, which logs it
+        app.add_exception_handler(
+            kind, refuse
+        )  # a defect is answered here and goes on to the edge, which logs it
 
 
 def _ours(error: Exception, request: Request, others: Kinds) -> UpperCircuitError | None:

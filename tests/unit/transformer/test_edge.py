@@ -316,7 +316,7 @@ class TestBodies:
 async def _asgi(at: Desk, messages: list[dict[str, Any]]) -> list[Any]:
     """What the edge sends when a connection says this and then nothing more."""
     sent: list[Any] = []
-    scope = {"type": "http", "method": "POST", "path": "/api/v1/predict", "headers": [], "client": None}
+    scope: Any = {"type": "http", "method": "POST", "path": "/api/v1/predict", "headers": [], "client": None}
 
     async def receive() -> Any:
         return messages.pop(0) if messages else await asyncio.Event().wait()

@@ -12,7 +12,7 @@ import pytest
 from tests.factories.predictor_doubles import PredictorDouble, Way, double, hanging_up, refusing, row, way_to
 from transformer.correlation import Correlation
 from transformer.errors import FeaturesRefused, PredictorAway, PredictorLate
-from transformer.hop import CORRELATION_IDS, MOST_WAITING, Share
+from transformer.hop import CORRELATION_IDS, MOST_WAITING
 from upper_circuit.errors import BadAnswer, ModelLoading, UpperCircuitError
 from upper_circuit.oip import contract
 
@@ -202,7 +202,7 @@ def test_riders_together_are_all_named() -> None:
     """The call has an id of its own, which each rider learns."""
 
     async def work(way: Way, predictor: PredictorDouble) -> None:
-        shares: list[Share] = await asyncio.gather(
+        shares = await asyncio.gather(
             way.hop.score(row(0.5), correlation=ids("one")), way.hop.score(row(0.5), correlation=ids("two"))
         )
 

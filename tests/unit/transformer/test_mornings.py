@@ -274,7 +274,7 @@ def test_without_the_database_memory_goes_on_answering(
 
         assert found.is_ready
         assert found.get(own.run_date) is not None
-        assert "OperationalError" == found.trouble
+        assert {"OperationalError"} == {found.trouble}
         with pytest.raises(DatabaseAway, match="OperationalError"):
             await found.of(session_before(own, own.run_date, 7))
 

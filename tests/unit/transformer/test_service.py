@@ -13,7 +13,13 @@ from tests.factories.transformers import NOW, Desk, at_a_desk
 from transformer.answers import Prediction
 from transformer.errors import PredictorAway, SymbolMismatch
 from transformer.questions import Malformed, Question
-from upper_circuit.errors import DatabaseAway, FeaturesUnavailable, NotASession, UnknownStock
+from upper_circuit.errors import (
+    DatabaseAway,
+    FeaturesUnavailable,
+    NotASession,
+    UnknownStock,
+    UpperCircuitError,
+)
 from upper_circuit.features import FEATURE_NAMES
 from upper_circuit.models.confidence import band, label
 
@@ -41,7 +47,7 @@ def test_a_batch_keeps_order_and_errors(little: LittleMarket) -> None:
 
     async def work(at: Desk) -> None:
         malformed = Malformed("no question")
-        asked = [
+        asked: list[Question | UpperCircuitError] = [
             Question("500003", little.run_date, include_features=True),
             malformed,
             Question("999999", little.run_date),
