@@ -1,0 +1,1 @@
+"""Many users at once: what a trading desk's morning does to the pair."""
