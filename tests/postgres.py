@@ -20,8 +20,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from upper_circuit.market import schema
 from upper_circuit.market.database import Database
-from upper_circuit.market.migrations import upgrade
+from upper_circuit.market.migrations import PARTS, upgrade
 
 _SETTINGS = "-c listen_addresses='' -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=50"
 _TEMPLATE = "migrated"
@@ -90,6 +91,7 @@ class Postgres:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._shared: str | None = None
         with psycopg.connect(url.format("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {_TEMPLATE}")
         template = Database.at(url.format(_TEMPLATE))
@@ -107,6 +109,16 @@ class Postgres:
     def migrated(self) -> str:
         """The URL of a new database with every table, all empty."""
         return self._create(_TEMPLATE)
+
+    def emptied(self) -> str:
+        """The URL of one migrated database for all who ask, every table of it empty: sooner done than a new one."""
+        self._shared = self._shared or self.migrated()
+        names = [
+            f"{table.schema}.{table.name}" for part in PARTS for table in getattr(schema, part).sorted_tables
+        ]
+        with psycopg.connect(self._shared, autocommit=True) as connection:
+            connection.execute(f"TRUNCATE {', '.join(names)} RESTART IDENTITY")
+        return self._shared
 
     def _create(self, template: str) -> str:
         name = f"test_{next(_numbers)}"
@@ -139,6 +151,6 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         shutil.copytree(request.getfixturevalue("migrated_folder"), tmp_path / "db")
         opened = Database.at(tmp_path / "db")
     else:
-        opened = Database.at(request.getfixturevalue("postgres").migrated())
+        opened = Database.at(request.getfixturevalue("postgres").emptied())
     yield opened
     opened.dispose()

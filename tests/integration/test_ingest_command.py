@@ -6,11 +6,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from cli import database as database_commands
-from cli.ingest import import_history, ingest, repack
+from cli.__main__ import app
 from tests.factories.database import Trade, rows, write_archive
 from tests.factories.exchange_files import Bar, bse_legacy, nse_full
 from upper_circuit.errors import SchemaOutdated
@@ -19,12 +17,6 @@ from upper_circuit.market.database import Database
 MON, TUE = date(2025, 12, 15), date(2025, 12, 16)
 MASTER = "bse_code,company_name,status,nse_symbol\n500390,Reliance Infrastructure,ACTIVE,RELINFRA\n500001,On BSE,ACTIVE,\n"
 BULLETIN = "COMPANY NAME    SYMBOL     : BM DATE    : BM PURPOSE\nReliance RELINFRA : 15-JAN-2026 : Financial Results\n"
-
-app = typer.Typer()
-app.command()(ingest)
-app.command("import-history")(import_history)
-app.command()(repack)
-app.add_typer(database_commands.app, name="database")
 
 
 class Shell:

@@ -125,8 +125,10 @@ def test_features_read_the_factors_that_flags_were_made_with(database):
 @pytest.mark.market_data
 def test_the_factors_of_the_archive_are_those_inferred_from_its_prices(market_data):
     """612 events of 2021-2025, inferred by somebody else from the same prices by the same words."""
-    years = [pd.read_parquet(path) for path in sorted((market_data / "nse-eod").glob("nse_eod_*.parquet"))]
-    prices = pd.concat(years).sort_values(["nse_symbol", "date"], ignore_index=True)
+    columns = ["nse_symbol", "date", "open", "prev_close"]
+    paths = sorted((market_data / "nse-eod").glob("nse_eod_*.parquet"))
+    prices = pd.concat([pd.read_parquet(path, columns=columns) for path in paths])
+    prices = prices.sort_values(["nse_symbol", "date"], ignore_index=True)
     listed = pd.read_csv(market_data / "nse-eod/corporate_action_factors_inferred.csv")
     bars = np.zeros(len(prices), dtype=BAR)
     bars["date"] = prices["date"].to_numpy().astype("datetime64[D]").astype(np.int64)

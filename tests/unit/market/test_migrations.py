@@ -58,17 +58,19 @@ def test_processes_that_upgrade_at_once_all_find_it_done(nowhere):
     """Pods start together; one migrates, the others wait for it."""
     command = [sys.executable, "-c", UPGRADE, nowhere]
 
-    pods = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    pods = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     errors = [pod.communicate(timeout=60)[1] for pod in pods]
 
-    assert ["", "", ""] == errors
+    assert ["", ""] == errors
     database = Database.at(nowhere)
     database.require_schema()
     database.dispose()
 
 
-def test_a_database_of_a_newer_program_is_left_alone(database):
+def test_a_database_of_a_newer_program_is_left_alone(nowhere):
     """An older pod must not touch what it does not know."""
+    database = Database.at(nowhere)
+    upgrade(database)
     with database.writing("market") as connection:
         connection.execute(sa.update(VERSION).values(version_num="9999"))
 
@@ -77,6 +79,7 @@ def test_a_database_of_a_newer_program_is_left_alone(database):
 
     with database.reading("market") as connection:
         assert "9999" == connection.execute(sa.select(VERSION)).scalar()
+    database.dispose()
 
 
 def test_an_upgrade_that_fails_leaves_nothing_behind(tmp_path):
