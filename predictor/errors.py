@@ -43,8 +43,36 @@ class Busy(UpperCircuitError):
         return f"{self.waiting} requests are waiting, retry in 1s"
 
 
-def status_of(error: UpperCircuitError) -> tuple[HTTPStatus, int | None]:
-    """Status and the seconds of Retry-After (None: repeating it will not help)."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What goes out instead of an answer.
+
+    Not the error itself: whoever keeps an exception keeps every frame it came through, with the body and all that was
+    read from it, until the garbage collector finds the circle (measured: 350 MB after a hundred bad requests).
+    """
+
+    status: HTTPStatus
+    retry_after: int | None
+    """Seconds; None: repeating it will not help."""
+    because: str
+    """For the log."""
+
+    @property
+    def told(self) -> str:
+        """What the caller reads: the reason, unless the fault is ours."""
+        return INTERNAL if self.status is HTTPStatus.INTERNAL_SERVER_ERROR else self.because
+
+    @classmethod
+    def of(cls, error: UpperCircuitError) -> Refusal:
+        """What an error means to a caller."""
+        status, retry_after = _status_of(error)
+        return cls(status, retry_after, str(error))
+
+
+DEFECT = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, None, INTERNAL)
+
+
+def _status_of(error: UpperCircuitError) -> tuple[HTTPStatus, int | None]:
     match error:
         case Refused():
             return error.status, None
@@ -58,8 +86,3 @@ def status_of(error: UpperCircuitError) -> tuple[HTTPStatus, int | None]:
             return HTTPStatus.SERVICE_UNAVAILABLE, 30
         case _:
             return HTTPStatus.INTERNAL_SERVER_ERROR, None
-
-
-def told(error: UpperCircuitError) -> str:
-    """What the caller reads: the error's sentence, unless the fault is ours."""
-    return INTERNAL if status_of(error)[0] is HTTPStatus.INTERNAL_SERVER_ERROR else str(error)

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
-from predictor.errors import INTERNAL, Refused, status_of, told
+from predictor.errors import DEFECT, Refusal, Refused
 from predictor.keeper import ModelKeeper
 from predictor.scoring import Answer, Scoring
 from upper_circuit.errors import UpperCircuitError
@@ -87,7 +87,7 @@ class FastPath:
 
     async def _infer(self, request: _Request, receive: Receive) -> None:
         answer: Answer | None = None
-        refusal: UpperCircuitError | None = None
+        refusal: Refusal | None = None
         try:
             header_length = _header_length(request.headers)
             body = await _body(receive, _announced(request.headers))
@@ -96,17 +96,17 @@ class FastPath:
                 return
             answer = await self._scoring.answer(body, header_length)
         except UpperCircuitError as error:
-            refusal = error
+            refusal = Refusal.of(error)
         finally:  # also where a defect passes through, whose story the server logs
             if request.status != _GONE:
-                await (request.answer(answer) if answer else request.refuse(refusal))
+                await (request.answer(answer) if answer else request.refuse(refusal or DEFECT))
             _log_inference(request, answer, refusal)
 
     async def _elsewhere(self, request: _Request, receive: Receive) -> None:
         try:
             _require_small(request.headers)
         except UpperCircuitError as error:
-            await request.refuse(error)
+            await request.refuse(Refusal.of(error))
         else:
             await self._app(request.scope, receive, request.send)
         level = logging.DEBUG if request.method in {"GET", "HEAD"} else logging.INFO
@@ -155,13 +155,12 @@ class _Request:
             headers = [(b"content-type", _BYTES), (_HEADER_LENGTH, length)]
             await self._whole(HTTPStatus.OK, answer.body, headers)
 
-    async def refuse(self, error: UpperCircuitError | None) -> None:
-        """Send the protocol's error object; None is a defect of ours."""
-        status, retry_after = status_of(error) if error else (HTTPStatus.INTERNAL_SERVER_ERROR, None)
+    async def refuse(self, refusal: Refusal) -> None:
+        """Send the protocol's error object."""
         headers = [(b"content-type", _JSON)]
-        if retry_after is not None:
-            headers.append((b"retry-after", str(retry_after).encode()))
-        await self._whole(status, encode_error(told(error) if error else INTERNAL), headers)
+        if refusal.retry_after is not None:
+            headers.append((b"retry-after", str(refusal.retry_after).encode()))
+        await self._whole(refusal.status, encode_error(refusal.told), headers)
 
     async def send(self, message: Message) -> None:
         """For the app behind: its messages, with our headers."""
@@ -176,7 +175,7 @@ class _Request:
         await self.send({"type": "http.response.body", "body": body})
 
 
-def _log_inference(request: _Request, answer: Answer | None, refusal: UpperCircuitError | None) -> None:
+def _log_inference(request: _Request, answer: Answer | None, refusal: Refusal | None) -> None:
     facts = request.facts()
     if answer is not None:
         model = answer.model
@@ -187,7 +186,7 @@ def _log_inference(request: _Request, answer: Answer | None, refusal: UpperCircu
         if model.fallback_because is not None:
             facts["requested_version"] = str(model.requested)
     elif refusal is not None:
-        facts["because"] = str(refusal)[:500]
+        facts["because"] = refusal.because[:500]
     log.info("inference", extra=facts)
 
 

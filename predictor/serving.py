@@ -30,7 +30,7 @@ from kserve.protocol.rest.server import RESTServer  # noqa: E402
 sys.argv = _arguments
 
 from predictor.app import Predictor  # noqa: E402
-from predictor.errors import INTERNAL, status_of, told  # noqa: E402
+from predictor.errors import INTERNAL, Refusal  # noqa: E402
 from predictor.fast import FastPath  # noqa: E402
 from predictor.keeper import ModelKeeper  # noqa: E402
 from upper_circuit.errors import UpperCircuitError  # noqa: E402
@@ -144,7 +144,8 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
 
 def _told(error: Exception) -> tuple[int, str, dict[str, str] | None]:
     if isinstance(error, UpperCircuitError):
-        return status_of(error)[0], told(error), None
+        refusal = Refusal.of(error)
+        return refusal.status, refusal.told, None
     if isinstance(error, HTTPException):
         return error.status_code, str(error.detail), dict(error.headers or {})
     if isinstance(error, RequestValidationError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,7 +20,8 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.factories.models import FINGERPRINT, booster, manifest, rows, write_model
+from tests.factories.broken_models import MALFORMED, damaged
+from tests.factories.models import FINGERPRINT, booster, manifest, rows, signed, write_model
 from tests.factories.processes import cpu_seconds_of_importing_kserve, cpu_seconds_until_a_predictor_answers
 from tests.factories.registries import Shelf, facts
 from upper_circuit.errors import NoUsableModel
@@ -43,6 +45,15 @@ def golden_here(monkeypatch: pytest.MonkeyPatch) -> None:
 def shelf(tmp_path: Path) -> Shelf:
     """An empty registry."""
     return Shelf(tmp_path / "models")
+
+
+@pytest.fixture(scope="module")
+def answering(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bench, Shelf]:
+    """A loader that answers with 1.0.0 while 9.0.0, which is not there, is promoted."""
+    shelf = Shelf(tmp_path_factory.mktemp("answering") / "models").put("1.0.0").promote("9.0.0")
+    bench = Bench(shelf, tries=1)
+    bench.loader.load_model()
+    return bench, shelf
 
 
 class Bench:
@@ -533,6 +544,21 @@ class TestReloading:
 @pytest.mark.usefixtures("golden_here")
 class TestTheGate:
     """No model answers before it is proven."""
+
+    @pytest.mark.parametrize("name", MALFORMED)
+    def test_no_broken_model_answers_or_disturbs_the_one_that_does(
+        self, answering: tuple[Bench, Shelf], name: str
+    ) -> None:
+        """Promoted with a manifest made to fit, all into one process: the version before goes on, bit for bit."""
+        bench, shelf = answering
+        broken = damaged(MALFORMED[name])
+        write_model(shelf.folder("9.0.0"), broken, signed(facts("9.0.0")[1], broken))
+
+        loaded = bench.loader.reload_models().model
+
+        shutil.rmtree(shelf.folder("9.0.0"))
+        assert (V("9.0.0"), V("1.0.0")) == (loaded.requested, loaded.served)
+        assert probabilities("1.0.0") == asked(loaded)
 
     def test_features_of_other_formulas_are_refused(self, tmp_path: Path) -> None:
         """By their fingerprint."""

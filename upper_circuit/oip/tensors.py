@@ -36,11 +36,18 @@ class MalformedError(ValueError):
 class Tensor:
     """A name and values: float32 or int32 arrays in C order, or texts (which have one dimension).
 
-    In FP32, NaN is a missing value (null in JSON); infinities do not pass the wire.
+    Guaranteed: no infinities. In FP32, NaN is a missing value, null in JSON, where an infinity would become one too.
     """
 
     name: str
     values: Values
+
+    def __post_init__(self) -> None:
+        if isinstance(self.values, np.ndarray) and np.isinf(self.values).any():
+            place = [int(at) for at in np.argwhere(np.isinf(self.values))[0]]
+            raise MalformedError(
+                f"tensor {self.name!r} is infinite at {place}; a missing value is NaN (null)"
+            )
 
     @property
     def datatype(self) -> Datatype:
@@ -103,8 +110,8 @@ def from_json(name: str, datatype: Datatype, shape: tuple[int, ...], data: objec
         if data and not _INT32.min <= min(data) <= max(data) <= _INT32.max:
             raise MalformedError(f"tensor {name!r} has a value outside of INT32")
         return Tensor(name, np.array(data, np.int32).reshape(shape))
-    with np.errstate(over="ignore"):  # what becomes infinite is refused in the next line
-        return _finite(Tensor(name, np.array(data, np.float32).reshape(shape)))
+    with np.errstate(over="ignore"):  # what becomes infinite is refused by Tensor
+        return Tensor(name, np.array(data, np.float32).reshape(shape))
 
 
 def from_raw(name: str, datatype: Datatype, shape: tuple[int, ...], raw: memoryview) -> Tensor:
@@ -116,9 +123,10 @@ def from_raw(name: str, datatype: Datatype, shape: tuple[int, ...], raw: memoryv
             f"tensor {name!r} has {len(raw)} bytes for shape {list(shape)} ({prod(shape) * 4})"
         )
     # A copy: JSON of any length stands before these bytes, so in the body they may lie across a word's limits.
+    values = np.frombuffer(raw, _RAW[datatype])
     if datatype is Datatype.INT32:
-        return Tensor(name, np.frombuffer(raw, _RAW[datatype]).astype(np.int32).reshape(shape))
-    return _finite(Tensor(name, np.frombuffer(raw, _RAW[datatype]).astype(np.float32).reshape(shape)))
+        return Tensor(name, values.astype(np.int32).reshape(shape))
+    return Tensor(name, values.astype(np.float32).reshape(shape))
 
 
 def to_json(tensor: Tensor) -> list[Any]:
@@ -135,14 +143,6 @@ def to_raw(tensor: Tensor) -> bytes:
         encoded = [text.encode() for text in tensor.values]
         return b"".join(chain.from_iterable((struct.pack("<I", len(text)), text) for text in encoded))
     return tensor.values.astype(_RAW[tensor.datatype], copy=False).tobytes()
-
-
-def _finite(tensor: Tensor) -> Tensor:
-    infinite = np.isinf(tensor.values)
-    if infinite.any():
-        place = [int(at) for at in np.argwhere(infinite)[0]]
-        raise MalformedError(f"tensor {tensor.name!r} is infinite at {place}; a missing value is NaN (null)")
-    return tensor
 
 
 def _flat(name: str, shape: tuple[int, ...], rows: Sequence[Any]) -> list[Any]:

@@ -395,6 +395,12 @@ def test_a_request_says_what_it_asks_for_as_the_protocol_writes_it() -> None:
     } == json.loads(text[:header_length])
 
 
+def test_an_infinity_is_not_sent_either() -> None:
+    """As JSON it would become null, and null is a missing value."""
+    with pytest.raises(ValueError, match=r"infinite at \[1\]"):
+        Tensor("margin", np.array([0, -np.inf], np.float32))
+
+
 def test_an_error_is_the_protocols_error_object() -> None:
     """One key, one sentence."""
     assert {"error": 'no "x"'} == json.loads(encode_error('no "x"'))

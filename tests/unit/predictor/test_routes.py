@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from predictor.errors import Busy, Refused, status_of, told
+from predictor.errors import Busy, Refusal, Refused
 from tests.factories.predictors import Desk, at_a_desk, desk
 from tests.factories.registries import Shelf, facts
 from upper_circuit import errors
@@ -205,9 +205,11 @@ def test_each_error_has_one_status(
     error: errors.UpperCircuitError, status: int, retry_after: int | None
 ) -> None:
     """By whose fault it is."""
-    assert (status, retry_after) == status_of(error)
+    refusal = Refusal.of(error)
+
+    assert (status, retry_after) == (refusal.status, refusal.retry_after)
 
 
 def test_what_is_our_fault_is_not_told() -> None:
     """The log has it."""
-    assert "internal error" == told(errors.BadAnswer("/secret/path"))
+    assert "internal error" == Refusal.of(errors.BadAnswer("/secret/path")).told
