@@ -36,7 +36,6 @@ from upper_circuit.models.version import ModelVersion
 
 LISTED = date(2023, 1, 2)
 FIRST_CODE = 500_001
-TREES = 20
 INDUSTRIES = (("Textiles", "Consumer"), ("Banks", "Financial"), ("Cement", "Materials"))
 
 
@@ -221,21 +220,23 @@ def _quarters(code: str, flagged: BarArray) -> list[dict[str, Any]]:
     return out
 
 
-def registry(root: Path, *versions: str, seed: int = 0) -> Path:
-    """A registry with these versions of a small real model over the 25 features, the last one promoted.
+def registry(
+    root: Path, *versions: str, seed: int = 0, trees: int = 20, depth: int = 4, rows: int = 600
+) -> Path:
+    """A registry with these versions of a real model over the 25 features, small unless told, the last one promoted.
 
     Laid out by hand: publishing would prove every model in a process of its own, which is tested elsewhere.
     """
     for number, version in enumerate(versions or ("1.0.0",)):
-        model = _booster(seed + number)
-        write_model(root / "XGBoost" / version, model, _manifest(version, model, seed))
+        model = _booster(seed + number, trees, depth, rows)
+        write_model(root / "XGBoost" / version, model, _manifest(version, model, trees, seed))
     channels = root / "XGBoost" / "channels"
     channels.mkdir()
     (channels / "stable").write_text(f"{(versions or ('1.0.0',))[-1]}\n")
     return root
 
 
-def _manifest(version: str, model: bytes, seed: int) -> Manifest:
+def _manifest(version: str, model: bytes, trees: int, seed: int) -> Manifest:
     forest = Forest.load(model, feature_names=FEATURE_NAMES)
     calibration = Platt(slope=1.1, intercept=0.2)
     like = manifest()
@@ -245,7 +246,7 @@ def _manifest(version: str, model: bytes, seed: int) -> Manifest:
             "version": ModelVersion.parse(version),
             "sha256": hashlib.sha256(model).hexdigest(),
             "size_bytes": len(model),
-            "trees": TREES,
+            "trees": trees,
             "feature_names": FEATURE_NAMES,
             "feature_fingerprint": FINGERPRINT,
             "calibration": calibration,
@@ -260,14 +261,14 @@ def _rows(count: int, seed: int) -> npt.NDArray[np.float32]:
     return draw.uniform(LOW, HIGH, (count, len(LOW))).astype(np.float32)
 
 
-def _booster(seed: int) -> bytes:
+def _booster(seed: int, trees: int, depth: int, rows: int) -> bytes:
     import xgboost
 
-    matrix = _rows(600, seed)
+    matrix = _rows(rows, seed)
     answers = (matrix[:, 0] / 100 + matrix[:, 1] + matrix[:, 4] * 4 > 1.4).astype(np.float32)
     data = xgboost.DMatrix(matrix, answers, feature_names=list(FEATURE_NAMES))
-    settings = {"objective": "binary:logistic", "max_depth": 4, "nthread": 1, "seed": seed, "eta": 0.2}
-    return bytes(xgboost.train(settings, data, TREES).save_raw("ubj"))
+    settings = {"objective": "binary:logistic", "max_depth": depth, "nthread": 1, "seed": seed, "eta": 0.2}
+    return bytes(xgboost.train(settings, data, trees).save_raw("ubj"))
 
 
 TABLE = (
