@@ -20,7 +20,9 @@ from upper_circuit.market.database import Database
 class Places(BaseSettings):
     """Folders and database, from the environment or `.env`."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, use_attribute_docstrings=True
+    )
 
     feature_dbs_path: Path = Path("data/db")
     """Folder of market.db and predictions.db."""
