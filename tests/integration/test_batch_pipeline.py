@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ import sqlalchemy as sa
 from batch.morning import Choices
 from batch.predictor import BatchPredictor
 from tests.factories import batch as factory
+from upper_circuit.errors import NotASession, PricesStale
 from upper_circuit.market.database import Database
 from upper_circuit.market.days import moment_of
 from upper_circuit.market.loading import import_history
@@ -55,15 +55,13 @@ def real(market_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
     database.dispose()
     factory.registry(folder / "models")
     master = pd.read_csv(market_data / "mini" / "master_stock_list.csv", dtype=str).set_index("bse_code")
-    return Real(
-        folder, chosen, master["name"].to_dict() if "name" in master else master["company_name"].to_dict()
-    )
+    return Real(folder, chosen, master["company_name"].to_dict())
 
 
 @pytest.fixture
-def folder(real: Real, tmp_path: Path) -> Iterator[Path]:
+def folder(real: Real, tmp_path: Path) -> Path:
     """A copy that nobody else uses."""
-    yield Path(shutil.copytree(real.folder, tmp_path / "copy"))
+    return Path(shutil.copytree(real.folder, tmp_path / "copy"))
 
 
 @pytest.mark.parametrize("day", MORNINGS)
@@ -96,7 +94,7 @@ def test_a_real_holiday_and_a_real_missing_day_are_told_apart(folder: Path) -> N
         folder / "models", folder / "db", folder / "out", choices=Choices(progress=False)
     )
 
-    with pytest.raises(Exception, match="2025-12-25 is no session, next is 2025-12-26"):
+    with pytest.raises(NotASession, match="2025-12-25 is no session, next is 2025-12-26"):
         predictor.predict_all_stocks("2025-12-25")
-    with pytest.raises(Exception, match="PRICES_STALE: 0.0% .* have a bar of 2026-01-09"):
+    with pytest.raises(PricesStale, match=r"PRICES_STALE: 0.0% .* have a bar of 2026-01-09"):
         predictor.predict_all_stocks("2026-01-12")
