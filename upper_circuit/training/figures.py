@@ -56,7 +56,7 @@ def warnings(trained: Trained) -> list[str]:
     for period in trained.periods.values():
         missing.update(period.missing_tables)
     tables = [
-        f"WARNING: {table} held nothing known on {mornings} mornings; its features are missing there"
+        f"WARNING: {table} held nothing known on {mornings:,} run dates; its features are missing there"
         for table, mornings in sorted(missing.items())
     ]
     return [*trained.alarms, *tables]

@@ -7,11 +7,13 @@ from datetime import date
 import numpy as np
 import pytest
 
-from tests.factories.market import Listing, weekdays
+from tests.factories.market import Listing, market, weekdays
 from tests.factories.training import labels_on, quiet_bars, values_on
+from upper_circuit.features import raw
+from upper_circuit.market.bands import Bands
 from upper_circuit.market.days import day_of
 from upper_circuit.market.packed import SERIES
-from upper_circuit.training.label import Reason
+from upper_circuit.training.label import Labeller, Reason
 
 DAYS = weekdays(500)
 TODAY = 130
@@ -232,3 +234,17 @@ def test_each_reason_is_the_first_that_holds():
 
     assert [Reason.NO_FIXED_BAND, Reason.LOW_PRICE, Reason.LABELLED] == found.reason.tolist()
     assert [True, True, False] == np.isnan(found.values).tolist()
+
+
+def test_a_horizon_of_no_bars_is_refused():
+    """A label that looks at nothing would be 0 for everybody."""
+    with pytest.raises(ValueError, match="a horizon of 0 bars: at least 1 is needed"):
+        values_on({OTHER: listing()}, D, horizon=0)
+
+
+def test_features_of_another_market_are_refused():
+    """Stocks are matched by position: one stock too few would shift every label."""
+    one, two = market({OTHER: listing()}), market({"500001": listing(), OTHER: listing()})
+
+    with pytest.raises(ValueError, match="labels are made for every stock of the market"):
+        Labeller.of(two, Bands.of([], two.codes)).label(raw(one.as_of(D)))
