@@ -40,10 +40,22 @@ coverage: $(READY) ## The tests again, with branches counted
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
+fuzz: $(READY) ## Thousands of broken models against a process that serves
+	@$(BIN)/python -m tests.fuzz.model_corpus
+
 ##@ Measure it
-.PHONY: bench-batch model-report
+.PHONY: bench-batch bench-online load load-short model-report
 bench-batch: $(READY) ## 11,000 stocks x 400 sessions beside a naive reference, in one run
-	@$(BIN)/python tests/benchmarks/bench_batch.py
+	@$(BIN)/python -m tests.benchmarks.bench_batch
+
+bench-online: $(READY) ## Our pair beside the best and the naive stock pair, interleaved, one core for each
+	@$(BIN)/python -m tests.benchmarks.bench_online
+
+load: $(READY) ## A trading desk's load in full: 20 minutes, p95 below 100 ms, errors below 1 %
+	@$(BIN)/python -m tests.load
+
+load-short: $(READY) ## The same in little: 40 seconds
+	@$(BIN)/python -m tests.load short
 
 model-report: $(READY) ## How good the model is on real history: MARKET_DATA=<folder>; writes docs/model-report.md
 	@$(BIN)/upper-circuit model-report
