@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import typer
 
 from cli.places import DatabaseOption, database
@@ -13,10 +15,13 @@ app = typer.Typer(help="Database: bring it up to date, see what is in it.", no_a
 def upgrade(where: DatabaseOption = None) -> None:
     """Create or change the tables, and publish the sessions that a newer calendar knows."""
     from upper_circuit.market.exchange_calendar import extend_calendar
+    from upper_circuit.market.loading import registry
 
     found = database(where, migrate=True)
-    with found.writing("market") as connection:
+    with registry.changing(found) as connection:
         days = extend_calendar(connection, anew=True)
+        if days:
+            registry.changed(connection, int(datetime.now(UTC).timestamp()))
     published = f", {days} more sessions published" if days else ""
     typer.echo(f"{found.location}: tables are up to date{published}\nnext: upper-circuit database status")
 

@@ -17,6 +17,7 @@ import typer
 from cli.places import DatabaseOption, database
 
 if TYPE_CHECKING:
+    from upper_circuit.errors import UpperCircuitError
     from upper_circuit.market.database import Database
     from upper_circuit.market.formats import ParsedFile
     from upper_circuit.market.loading import HistoryImport, Ingested
@@ -60,11 +61,11 @@ def ingest(
             typer.echo(_line(load(found, reader.read(path), now=now)))
         except UpperCircuitError as error:
             refused += 1
-            typer.echo(f"refused: {error}", err=True)
+            typer.echo(f"refused: {_in_words_of_the_shell(error)}", err=True)
     if refused:
         typer.echo(f"{refused} of {len(files)} files refused; nothing of them was loaded", err=True)
         raise typer.Exit(1)
-    typer.echo(f"next: {_next_step(found)}")
+    typer.echo(f"next: {_next_step(found)}{_place(where)}")
 
 
 def import_history(
@@ -74,7 +75,7 @@ def import_history(
     """Load years at once from a folder of parquet and CSV; files that were loaded before are left alone."""
     found = database(where, migrate=True)
     load_history(found, folder)
-    typer.echo("next: upper-circuit train --help")
+    typer.echo(f"next: upper-circuit train{_place(where)}")
 
 
 def repack(
@@ -151,6 +152,11 @@ def _now() -> int:
     return int(datetime.now(UTC).timestamp())
 
 
+def _in_words_of_the_shell(error: UpperCircuitError) -> str:
+    """The sentence with the options of this command in place of the domain's parameters."""
+    return str(error).replace("(trade_date)", "(--trade-date)").replace("(announced_at)", "(--published-at)")
+
+
 def _line(done: Ingested) -> str:
     what = done.format if done.trade_date is None else f"{done.exchange} {done.trade_date}"
     if done.unchanged:
@@ -158,8 +164,11 @@ def _line(done: Ingested) -> str:
     parts = [f"{done.rows:,} rows"]
     if done.replaces:
         parts.append(f"in place of those of {', '.join(done.replaces)}")
+    if done.doubt:
+        parts.append(done.doubt)
     if done.inferred:
-        parts.append(f"{done.inferred} splits or bonuses inferred")
+        more = ", ..." if len(done.inferred) > _SHOWN else ""
+        parts.append(f"splits or bonuses inferred: {', '.join(done.inferred[:_SHOWN])}{more}")
     if done.dropped:
         parts.append("left out: " + "; ".join(map(str, done.dropped)))
     return f"{done.name}: {what}: {'; '.join(parts)}"
@@ -184,12 +193,16 @@ def _history(done: HistoryImport) -> str:
     return "\n".join(lines)
 
 
+def _place(where: str | None) -> str:
+    return "" if where is None else f" --database {where}"
+
+
 def _next_step(found: Database) -> str:
     from upper_circuit.errors import DataUnavailable
     from upper_circuit.market.calendar import load_calendar
 
     calendar = load_calendar(found)
     try:
-        return f"python -m batch --date {calendar.next_session(calendar.newest + timedelta(days=1))}"
+        return f"upper-circuit score --date {calendar.next_session(calendar.newest + timedelta(days=1))}"
     except DataUnavailable:
-        return "upper-circuit ingest FILE... (no prices are loaded yet)"
+        return "upper-circuit ingest FILE..."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -24,7 +25,8 @@ class Shell:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.database = Database.at(folder / "db")
+        self.place = folder / "db"
+        self.database = Database.at(self.place)
 
     def file(self, name: str, text: str) -> str:
         """A file in the folder."""
@@ -33,7 +35,7 @@ class Shell:
 
     def run(self, *words: str, code: int = 0) -> tuple[list[str], list[str]]:
         """Lines on stdout and stderr of a command that ends with an exit code."""
-        result = CliRunner().invoke(app, [*words, "--database", str(self.folder / "db")])
+        result = CliRunner().invoke(app, [*words, "--database", str(self.place)])
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert code == result.exit_code, result.output
@@ -61,7 +63,7 @@ def test_files_are_loaded_in_the_order_they_need_whatever_their_names(shell):
         "z_master.csv: master stock list: 2 rows",
         "b_mon.csv: NSE 2025-12-15: 1 rows",
         "a_tue.csv: NSE 2025-12-16: 1 rows; left out: 1 x no BSE code (listed on NSE only) (NOBODY)",
-        "next: python -m batch --date 2025-12-17",
+        f"next: upper-circuit score --date 2025-12-17 --database {shell.place}",
     ] == out
     assert [] == err
 
@@ -100,14 +102,33 @@ def test_a_correction_names_what_it_replaces(shell):
     assert "second.csv: NSE 2025-12-15: 1 rows; in place of those of first.csv" == out[0]
 
 
+def test_what_a_person_should_look_at_is_said(shell):
+    """A file cut off between two lines looks whole; a fall by half looks like a split."""
+    bars = [Bar(symbol="RELINFRA"), Bar(symbol="OTHER")]
+    master = shell.file("master.csv", MASTER + "500002,Other,ACTIVE,OTHER\n")
+    shell.run("ingest", master, shell.file("mon.csv", nse_full(bars, day=MON)))
+    half = Bar(symbol="OTHER", open="70.00", low="69.00", close="71.00", high="72.00", volume="9")
+
+    out, _ = shell.run("ingest", shell.file("tue.csv", nse_full([half], day=TUE)))
+
+    assert (
+        "tue.csv: NSE 2025-12-16: 1 rows; only 1 stocks where 2025-12-15 has 2: is the file whole?; "
+        "splits or bonuses inferred: 500002 2025-12-16 x 0.5"
+    ) == out[0]
+
+
 def test_files_without_a_day_or_a_time_take_it_from_the_command(shell):
     """BSE's old files have no day, NSE's bulletin no time; times are Indian."""
     shell.run("ingest", shell.file("master.csv", MASTER))
     old = shell.file("EQ151225.CSV", bse_legacy([Bar(code="500001", series="B")]))
+    bulletin = shell.file("bm.txt", BULLETIN)
+    _, errors = shell.run("ingest", old, bulletin, code=1)
 
     out, _ = shell.run("ingest", old, "--trade-date", "2025-12-15")
-    shell.run("ingest", shell.file("bm.txt", BULLETIN), "--published-at", "2025-12-15 18:30")
+    shell.run("ingest", bulletin, "--published-at", "2025-12-15 18:30")
 
+    assert "give the day (--trade-date)" in errors[0]
+    assert "give the time (--published-at)" in errors[1]
     assert "EQ151225.CSV: BSE 2025-12-15: 1 rows" == out[0]
     [(published_at,)] = rows(shell.database, "earnings_calendar", "published_at")
     assert 1_765_803_600 == published_at  # 2025-12-15 13:00:00 UTC
@@ -117,7 +138,7 @@ def test_without_prices_the_next_step_is_to_load_some(shell):
     """A master list alone makes no morning."""
     out, _ = shell.run("ingest", shell.file("master.csv", MASTER))
 
-    assert "next: upper-circuit ingest FILE... (no prices are loaded yet)" == out[-1]
+    assert f"next: upper-circuit ingest FILE... --database {shell.place}" == out[-1]
 
 
 def test_an_import_says_what_it_loaded_and_what_it_left_out(shell):
@@ -132,7 +153,25 @@ def test_an_import_says_what_it_loaded_and_what_it_left_out(shell):
     assert "daily_prices                  1 rows" in out
     assert "  1 rows of daily_prices: series other than BE BZ EQ SM ST SZ (S500002)" in out
     assert any(line.startswith("1 stocks, 1 sessions, 2 files in ") for line in out)
+    assert f"next: upper-circuit train --database {shell.place}" == out[-1]
     assert f"{folder}: nothing changed, all of its files are loaded" == again[0]
+
+
+def test_an_import_names_figures_in_another_unit(shell):
+    """Ten of them; somebody may want to ask the company."""
+    ends = pd.date_range("2020-03-31", periods=23, freq="QE")
+    sizes = [1e7 if at % 2 else 1e12 for at in range(23)]
+    results = pd.DataFrame(
+        {"bse_code": "500001", "quarter_end": ends, "announced_at": ends + pd.Timedelta(days=40)}
+    )
+    results = results.assign(consolidated="Standalone", revenue=sizes, net_profit=1e6, eps=2.0)
+    folder = write_archive(shell.folder / "archive", {MON: [Trade()]}, ["500001"], quarterly_results=results)
+
+    out, _ = shell.run("import-history", str(folder))
+
+    [line] = [line for line in out if line.startswith("in another unit")]
+    assert line.startswith("in another unit than their neighbours, not used: 500001 2020 Q1 revenue, ")
+    assert line.endswith(" and 2 more")
 
 
 def test_repack_says_how_much_it_made_anew(shell):
@@ -159,7 +198,6 @@ def test_a_database_is_made_by_upgrade_and_shown_by_status(shell):
     shell.run("import-history", str(folder))
     shown, _ = shell.run("database", "status")
 
-    where = shell.folder / "db"
-    assert [f"{where}: tables are up to date", "next: upper-circuit database status"] == made
-    assert f"{where}: schema 0001, data version 1" == shown[0]
+    assert [f"{shell.place}: tables are up to date", "next: upper-circuit database status"] == made
+    assert f"{shell.place}: schema 0001, data version 1" == shown[0]
     assert "  daily_prices                  2 rows   2025-12-15 .. 2025-12-16" in shown

@@ -31,6 +31,9 @@ from upper_circuit.market.schema import (
 INFERRED = "inferred"
 DATA = "data"
 
+Inferred = tuple[str, ...]
+"""Actions as a person reads them: stock, ex-date, factor."""
+
 _TAIL = 64
 """Bars of a stock on which its next bar's flags can depend: those of this month and the last, at most 46."""
 _STOCK_KEY = 1 << 20
@@ -48,8 +51,8 @@ def derive(connection: sa.Connection, whole: StockBars, stale: Collection[str] |
     insert(connection, circuit_quarters, flagged.quarters())
 
 
-def append(connection: sa.Connection, new: StockBars, day: int) -> int:
-    """Add one day's bars, the newest of their stocks; returns how many actions were inferred from them.
+def append(connection: sa.Connection, new: StockBars, day: int) -> Inferred:
+    """Add one day's bars, the newest of their stocks; returns the actions inferred from them.
 
     The day must be on the calendar of sessions already, and none later.
     """
@@ -136,8 +139,8 @@ def infer_actions(
     known: StockBars,
     asked: npt.NDArray[np.bool_],
     gone: Collection[tuple[str, int]] = (),
-) -> int:
-    """Infer actions on the days of some bars anew; returns how many there are on these days now.
+) -> Inferred:
+    """Infer actions on the days of some bars anew; returns those that there are on these days now.
 
     Args:
         connection: holds the transaction.
@@ -158,8 +161,9 @@ def infer_actions(
     factor = np.where(asked, actions.infer(known.bars, known.stock), np.nan)
     at = np.flatnonzero(~np.isnan(factor))
     bars = known.bars[at]
+    codes = [known.codes[stock] for stock in known.stock[at].tolist()]
     columns: Columns = {
-        "bse_code": [known.codes[stock] for stock in known.stock[at].tolist()],
+        "bse_code": codes,
         "ex_date": bars["date"],
         "source": [INFERRED] * len(at),
         "factor": factor[at],
@@ -168,7 +172,8 @@ def infer_actions(
         ],
     }
     insert(connection, table, columns)
-    return len(at)
+    found = zip(codes, bars["date"].tolist(), factor[at].tolist(), strict=True)
+    return tuple(f"{code} {date_of(day)} x {ratio:.5g}" for code, day, ratio in found)
 
 
 def read_sessions(connection: sa.Connection) -> Days:

@@ -113,7 +113,7 @@ class FolderLoad:
             self._factors(joins)
         else:
             every = np.ones(len(whole), dtype=bool)
-            self.rows["corporate_actions"] = deriving.infer_actions(self.connection, whole, every)
+            self.rows["corporate_actions"] = len(deriving.infer_actions(self.connection, whole, every))
         deriving.derive(self.connection, whole)
         return joins
 

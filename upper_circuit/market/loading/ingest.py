@@ -51,8 +51,10 @@ class Ingested:
     exchange: str | None = None
     trade_date: date | None = None
     replaces: tuple[str, ...] = ()
-    inferred: int = 0
-    """Corporate actions that the prices of the day suggest."""
+    inferred: tuple[str, ...] = ()
+    """Corporate actions that the day's prices suggest: stock, ex-date, factor."""
+    doubt: str | None = None
+    """Why the file may not be what it should, though it was loaded."""
 
 
 def ingest(database: Database, file: ParsedFile, *, now: int) -> Ingested:
@@ -107,7 +109,7 @@ def _ingest_prices(connection: sa.Connection, file: PriceFile, now: int) -> Inge
         raise FileRefused(file.name, reason)
     old, old_files = prices.rows_on(connection, file.trade_date, file.exchange)
     prices.refuse_other_name(file, rows, old)
-    if prices.likeness(rows, old) == 1:
+    if prices.says_no_more(rows, old):
         return _unchanged(file, f"the same prices are loaded for {file.trade_date}")
     prices.refuse_copy(connection, file, rows)
     file_id = registry.register(
@@ -133,6 +135,7 @@ def _ingest_prices(connection: sa.Connection, file: PriceFile, now: int) -> Inge
         trade_date=file.trade_date,
         replaces=tuple(registry.name_by_id(connection, one) for one in sorted(old_files)),
         inferred=inferred,
+        doubt=prices.missing_stocks(connection, file, rows),
     )
 
 

@@ -167,7 +167,7 @@ def choose(prices: PriceArchive, joins: Joins) -> Chosen:
 
 def _table(path: Path, today: date) -> pa.Table:
     try:
-        table = pq.read_table(path) if path.suffix == ".parquet" else _csv(path)
+        table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
         absent = [name for name in _COLUMNS if name not in table.column_names and name not in _OPTIONAL]
         if absent and absent not in (["bse_code"], ["nse_symbol"]):
             raise FileRefused(path, f"lacks the columns {', '.join(absent)} (docs/history-layout.md)")
@@ -179,6 +179,10 @@ def _table(path: Path, today: date) -> pa.Table:
         raise FileRefused(path, "has columns and no rows")
     _check(path, whole, today)
     return whole
+
+
+def _parquet(path: Path) -> pa.Table:
+    return pq.read_table(path, columns=[name for name in pq.read_schema(path).names if name in _COLUMNS])
 
 
 def _csv(path: Path) -> pa.Table:

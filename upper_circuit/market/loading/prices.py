@@ -45,6 +45,8 @@ _CONTENT = (
 )
 _TRADED = ("series", "open", "high", "low", "close", "prev_close", "volume")
 
+_DETAILS = ("last", "turnover_lacs", "trades", "deliv_qty")
+_FEW = 0.8
 A_COPY = 0.5
 """Two days of a real market share a few percent of their rows, of stocks that hardly trade."""
 _LONGEST_CLOSURE = 5
@@ -63,15 +65,7 @@ def rows_of(file: PriceFile, joins: Joins) -> tuple[Rows, tuple[Dropped, ...]]:
     on_nse = joins.on_nse if file.exchange == "BSE" else frozenset()
     for at, symbol in enumerate(given.symbol):
         code = given.code[at] or joins.of_listing(given.isin[at], symbol)
-        reason = (
-            NO_CODE
-            if code is None
-            else OTHER_EXCHANGE
-            if code in on_nse
-            else SECOND_ROW
-            if code in rows
-            else None
-        )
+        reason = _why_left_out(code, on_nse, rows)
         if reason or code is None:
             left_out.add(reason or NO_CODE, symbol)
             continue
@@ -87,6 +81,14 @@ def rows_of(file: PriceFile, joins: Joins) -> tuple[Rows, tuple[Dropped, ...]]:
             "deliv_qty": given.deliv_qty[at],
         }
     return rows, left_out.all()
+
+
+def _why_left_out(code: str | None, on_nse: Collection[str], rows: Rows) -> str | None:
+    if code is None:
+        return NO_CODE
+    if code in on_nse:
+        return OTHER_EXCHANGE
+    return SECOND_ROW if code in rows else None
 
 
 def rows_on(connection: sa.Connection, day: date, exchange: Exchange) -> tuple[Rows, frozenset[int]]:
@@ -109,6 +111,27 @@ def likeness(one: Rows, other: Rows) -> float:
         all(row[name] == other[code][name] for name in _TRADED) for code, row in one.items() if code in other
     )
     return same / max(len(one.keys() | other.keys()), 1)
+
+
+def says_no_more(new: Rows, old: Rows) -> bool:
+    """Whether all that the new rows say is in the old ones: the same trades, and no detail that was missing."""
+    return likeness(new, old) == 1 and not any(
+        row[name] is not None and old[code][name] is None for code, row in new.items() for name in _DETAILS
+    )
+
+
+def missing_stocks(connection: sa.Connection, file: PriceFile, rows: Rows) -> str | None:
+    """A word on a file with far fewer stocks than the session before: cut off between two lines it looks whole."""
+    sessions = deriving.read_sessions(connection)
+    before = sessions[sessions < day_of(file.trade_date)][-1:]
+    for day in (date_of(day) for day in before.tolist()):
+        of_day = (table.c.trade_date == day) & (table.c.exchange == file.exchange)
+        expected = connection.execute(
+            sa.select(sa.func.count()).select_from(table).where(of_day)
+        ).scalar_one()
+        if len(rows) < _FEW * expected:
+            return f"only {len(rows):,} stocks where {day} has {expected:,}: is the file whole?"
+    return None
 
 
 def refuse_copy(connection: sa.Connection, file: PriceFile, rows: Rows) -> None:
@@ -139,10 +162,10 @@ def refuse_other_name(file: PriceFile, rows: Rows, loaded: Rows) -> None:
             raise FileRefused(file.name, reason)
 
 
-def load_day(connection: sa.Connection, file: PriceFile, rows: Rows, file_id: int) -> int:
+def load_day(connection: sa.Connection, file: PriceFile, rows: Rows, file_id: int) -> deriving.Inferred:
     """Put a day's rows in place of those the database has, and keep up what follows from them.
 
-    Returns the number of corporate actions inferred.
+    Returns the corporate actions inferred from them.
     """
     day = day_of(file.trade_date)
     old = _delete_old(connection, file, rows)

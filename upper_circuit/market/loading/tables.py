@@ -162,7 +162,7 @@ def load_meetings(connection: sa.Connection, file: MeetingsFile, joins: Joins) -
 def load_bands(connection: sa.Connection, file: BandsFile, joins: Joins) -> Loaded:
     """NSE's bands from their effective date on. Raises FileRefused where nobody says which day that is."""
     if file.effective_date is None:
-        raise FileRefused(file.name, "does not say from which day its bands hold; give it (--trade-date)")
+        raise FileRefused(file.name, "does not say from which day its bands hold; give it (trade_date)")
     rows = _Rows(price_bands)
     for row in file.rows:
         code = joins.of_symbol(row.nse_symbol)
