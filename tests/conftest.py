@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.factories.batch import LittleMarket
     from tests.factories.online import OnlineMarket, Pair
 
 from tests.postgres import database, migrated_folder, postgres  # noqa: F401  # fixtures of every test
@@ -22,6 +23,14 @@ def market_data() -> Path:
     if not folder:
         pytest.skip("MARKET_DATA names no folder of real exchange files")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def little(tmp_path_factory: pytest.TempPathFactory) -> LittleMarket:
+    """24 stocks, 500001 to 500024, for programs in the test's own process; not to be changed."""
+    from tests.factories.batch import market
+
+    return market(tmp_path_factory.mktemp("little"), stocks=24, sessions=140)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ import yaml
 from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 
+from transformer.protocol_schemas import InferenceRequest
+from transformer.routes.described import components
 from transformer.schemas import BatchRequest, PredictionRequest
 
 DESCRIPTION = """\
@@ -34,13 +36,24 @@ def describe(routers: list[APIRouter]) -> dict[str, Any]:
         routes=[route for router in routers for route in router.routes],
     )
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
-    for model in (PredictionRequest, BatchRequest):
+    for model in (PredictionRequest, BatchRequest, InferenceRequest):
         made = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        made.pop("$defs", None)
-        schemas[model.__name__] = made
+        schemas |= {**made.pop("$defs", {}), model.__name__: made}
+    _without_fastapis_422(found)
+    found["components"] |= components()
     found["components"]["securitySchemes"] = {"admin": {"type": "http", "scheme": "bearer"}}
     found["components"]["schemas"] = dict(sorted(schemas.items()))
     return found
+
+
+def _without_fastapis_422(found: dict[str, Any]) -> None:
+    """A malformed request is our 400, but FastAPI adds its own to every route that has parameters."""
+    for methods in found["paths"].values():
+        for operation in methods.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        found["components"]["schemas"].pop(name, None)
 
 
 def main() -> None:

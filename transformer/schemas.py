@@ -254,9 +254,3 @@ class Live(_Described):
     """Whether the process works."""
 
     live: Literal[True]
-
-
-class ProtocolError(_Described):
-    """A refusal in the words of the Open Inference Protocol."""
-
-    error: str

@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastapi.routing import APIRoute
+
 from transformer.errors import INTERNAL
-from transformer.schemas import Error, ProtocolError
+from transformer.protocol_schemas import ProtocolError
+from transformer.routes.examples import ANSWERS
+from transformer.schemas import Error
+
+Responses = dict[int | str, dict[str, Any]]
 
 _SENTENCES: dict[int, dict[str, str]] = {
     400: {
@@ -69,45 +75,67 @@ SCORING = (
     "PREDICTOR_TIMEOUT",
 )
 
-_HEADERS = {
-    "X-Correlation-ID": {
-        "description": "The id that came in, or was made.",
-        "schema": {"type": "string"},
+_CORRELATION = {"X-Correlation-ID": {"$ref": "#/components/headers/X-Correlation-ID"}}
+_RETRY = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
+
+
+def name_of(route: APIRoute) -> str:
+    """The operation's id: what the function is called."""
+    return route.name
+
+
+def components() -> dict[str, Any]:
+    """What the routes below refer to: an example of every error in both forms, and the headers."""
+    examples: dict[str, Any] = {name: {"value": value} for name, value in ANSWERS.items()}
+    for code, (_, sentence) in EXAMPLES.items():
+        examples[code] = {"summary": sentence, "value": _example(code, sentence)}
+        examples[f"V2_{code}"] = {"summary": sentence, "value": {"error": sentence}}
+    return {
+        "examples": dict(sorted(examples.items())),
+        "headers": {
+            "X-Correlation-ID": {
+                "description": "The id that came in, or was made.",
+                "schema": {"type": "string"},
+            },
+            "Retry-After": {
+                "description": "Seconds after which asking again makes sense.",
+                "schema": {"type": "integer"},
+            },
+        },
     }
-}
-_RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
 
 
-def errors(*codes: str, model: type = Error, protocol: bool = False) -> dict[int | str, dict[str, Any]]:
+def errors(*codes: str, model: type = Error, protocol: bool = False) -> Responses:
     """The `responses` of a route that may answer these codes, with an example of each."""
-    found: dict[int | str, dict[str, Any]] = {}
+    found: Responses = {}
     for code in dict.fromkeys((*codes, *EVERYWHERE)):
-        status, sentence = EXAMPLES[code]
+        status, _ = EXAMPLES[code]
         entry = found.setdefault(
             status,
             {
                 "model": ProtocolError if protocol else model,
                 "description": "",
-                "headers": {**_HEADERS, **(_RETRY if status in (429, 503) else {})},
+                "headers": {**_CORRELATION, **(_RETRY if status in (429, 503) else {})},
                 "content": {"application/json": {"examples": {}}},
             },
         )
         entry["description"] = ", ".join(filter(None, [entry["description"], code]))
-        example = {"error": sentence} if protocol else _example(code, sentence)
-        entry["content"]["application/json"]["examples"][code] = {"value": example}
+        name = f"V2_{code}" if protocol else code
+        entry["content"]["application/json"]["examples"][code] = {"$ref": f"#/components/examples/{name}"}
     return dict(sorted(found.items()))
 
 
-def answer(
-    model: Any, example: Any = None, description: str = "The answer."
-) -> dict[int | str, dict[str, Any]]:
-    """The `responses` entry of a route's 200."""
-    entry: dict[str, Any] = {"description": description, "headers": _HEADERS}
-    if model is not None:
-        entry["model"] = model
-    if example is not None:
-        entry["content"] = {"application/json": {"example": example}}
-    return {200: entry}
+def answer(model: Any, example: str, *, status: int = 200, what: str = "The answer.") -> Responses:
+    """The `responses` entry of a route's answer; `example` is a name in `ANSWERS`."""
+    content = {"examples": {"answer": {"$ref": f"#/components/examples/{example}"}}}
+    return {
+        status: {
+            "model": model,
+            "description": what,
+            "headers": _CORRELATION,
+            "content": {"application/json": content},
+        }
+    }
 
 
 def _example(code: str, sentence: str) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from dataclasses import asdict
 from http import HTTPStatus
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 
 from transformer import schemas
 from transformer.errors import Refused
-from transformer.routes.described import answer, errors
+from transformer.routes.described import answer, errors, name_of
 from transformer.routes.parts import Parts, json_response
 from transformer.scrape import exposition
 
@@ -24,14 +24,19 @@ _SCRAPE = "text/plain; version=0.0.4; charset=utf-8"
 
 def router(parts: Parts) -> APIRouter:
     """These routes."""
-    routes = APIRouter(tags=["Health"])
+    routes = APIRouter(tags=["Health"], generate_unique_id_function=name_of)
 
     @routes.get(
         "/api/v1/health",
         summary="How transformer and predictor are",
         responses={
-            **answer(schemas.Health),
-            503: {"model": schemas.Health, "description": "No model is loaded, or the database is away."},
+            **answer(schemas.Health, "health"),
+            **answer(
+                schemas.Health,
+                "unhealthy",
+                status=503,
+                what="No model is loaded, or the database is away.",
+            ),
         },
         response_model=None,
     )
@@ -43,7 +48,7 @@ def router(parts: Parts) -> APIRouter:
     @routes.get(
         "/api/v1/health/ready",
         summary="Whether requests should come here",
-        responses={**answer(schemas.Ready), **errors("NOT_READY")},
+        responses={**answer(schemas.Ready, "ready"), **errors("NOT_READY")},
         response_model=None,
     )
     async def ready() -> Response:
@@ -53,7 +58,7 @@ def router(parts: Parts) -> APIRouter:
     @routes.get(
         "/api/v1/health/live",
         summary="Whether the process works",
-        responses={**answer(schemas.Live), **errors("NOT_READY")},
+        responses={**answer(schemas.Live, "live"), **errors("NOT_READY")},
         response_model=None,
     )
     async def live() -> Response:
@@ -64,8 +69,8 @@ def router(parts: Parts) -> APIRouter:
     @routes.get(
         "/metrics",
         summary="Metrics for Prometheus, those of the predictor's models too",
-        responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}},
-        response_model=None,
+        response_class=PlainTextResponse,
+        response_description="Prometheus' text format.",
     )
     async def metrics() -> Response:
         text = exposition(parts.metrics, await parts.predictors.scrapes())

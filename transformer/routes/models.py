@@ -10,19 +10,19 @@ from fastapi.responses import Response
 from transformer import schemas
 from transformer.correlation import current
 from transformer.errors import Refusal
-from transformer.routes.described import answer, errors
+from transformer.routes.described import answer, errors, name_of
 from transformer.routes.parts import Parts, json_response, require_admin
 
 
 def router(parts: Parts) -> APIRouter:
     """These routes."""
-    routes = APIRouter(prefix="/api/v1/models", tags=["Models"])
+    routes = APIRouter(prefix="/api/v1/models", tags=["Models"], generate_unique_id_function=name_of)
 
     @routes.get(
         "",
         summary="Every version in the registry, and which one answers",
         responses={
-            **answer(schemas.Models),
+            **answer(schemas.Models, "models"),
             **errors("PREDICTOR_UNAVAILABLE", "PREDICTOR_BAD_ANSWER"),
         },
         response_model=None,
@@ -37,7 +37,7 @@ def router(parts: Parts) -> APIRouter:
         summary="Have every predictor take the version that is promoted now",
         description="Needs `Authorization: Bearer` with ADMIN_TOKEN. Answers go on meanwhile.",
         responses={
-            **answer(schemas.Reload),
+            **answer(schemas.Reload, "reload"),
             **errors("UNAUTHORIZED", "ADMIN_OFF", "RELOAD_FAILED", model=schemas.ReloadError),
         },
         openapi_extra={"security": [{"admin": []}]},

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from transformer import schemas
 from transformer.questions import run_date_of
 from transformer.recorded import recorded_list
-from transformer.routes.described import ASKING, SCORING, answer, errors
+from transformer.routes.described import ASKING, SCORING, answer, errors, name_of
 from transformer.routes.parts import Parts, json_response, response
 
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -20,13 +20,13 @@ _REFUSED = ("SYMBOL_MISMATCH", "UNSUPPORTED_MEDIA_TYPE", "BODY_LATE")
 
 def router(parts: Parts) -> APIRouter:
     """These routes."""
-    routes = APIRouter(prefix="/api/v1", tags=["Predictions"])
+    routes = APIRouter(prefix="/api/v1", tags=["Predictions"], generate_unique_id_function=name_of)
 
     @routes.post(
         "/predict",
         summary="One stock on one morning",
         responses={
-            **answer(schemas.Prediction, schemas.PREDICTION),
+            **answer(schemas.Prediction, "prediction"),
             **errors(*ASKING, *_REFUSED, *SCORING),
         },
         openapi_extra=_body(schemas.PredictionRequest),
@@ -40,7 +40,7 @@ def router(parts: Parts) -> APIRouter:
         summary="1 to 100 stocks, answered by one model",
         description="A list in the order asked: each entry an answer, or the error object in its place.",
         responses={
-            **answer(schemas.BatchAnswer, [schemas.PREDICTION]),
+            **answer(schemas.BatchAnswer, "batch"),
             **errors("INVALID_REQUEST", *_REFUSED[1:], *SCORING),
         },
         openapi_extra=_body(schemas.BatchRequest),
@@ -53,7 +53,7 @@ def router(parts: Parts) -> APIRouter:
         "/predictions",
         summary="A morning's list, as its run recorded it",
         responses={
-            **answer(schemas.RecordedList),
+            **answer(schemas.RecordedList, "recorded"),
             **errors("INVALID_REQUEST", "NOTHING_RECORDED", "DATABASE_UNAVAILABLE"),
         },
         response_model=None,
@@ -73,7 +73,7 @@ def router(parts: Parts) -> APIRouter:
         "/stocks/{bse_code}/why",
         summary="Score, contributions and what was filled; or why there is no score",
         responses={
-            **answer(schemas.Why | schemas.WhyNot),
+            **answer(schemas.Why | schemas.WhyNot, "why"),
             **errors(*(code for code in ASKING if code != "FEATURES_UNAVAILABLE"), *SCORING),
         },
         response_model=None,

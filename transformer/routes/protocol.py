@@ -14,51 +14,45 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from transformer import protocol_schemas, schemas
 from transformer.errors import Refused
-from transformer.routes.described import ASKING, SCORING, answer, errors
+from transformer.routes import examples
+from transformer.routes.described import ASKING, SCORING, answer, errors, name_of
 from transformer.routes.health import require_ready
 from transformer.routes.parts import Parts, json_response, response
 from upper_circuit.errors import ModelUnavailable
 from upper_circuit.oip import contract
 
 _MODEL = f"/v2/models/{contract.MODEL_NAME}"
-_REQUEST = {
-    "inputs": [
-        {"name": "bse_code", "datatype": "BYTES", "shape": [2], "data": ["500325", "532540"]},
-        {"name": "prediction_date", "datatype": "BYTES", "shape": [1], "data": ["2024-11-14"]},
-    ]
-}
-_RESPONSE = {
-    "model_name": contract.MODEL_NAME,
-    "model_version": "1.0.0",
-    "id": "4bf92f3577b34da6a3ce929d0e0e4736",
-    "outputs": [
-        {"name": "probability", "datatype": "FP32", "shape": [2], "data": [0.0213, 0.0172]},
-        {"name": "label", "datatype": "INT32", "shape": [2], "data": [0, 0]},
-        {"name": "confidence", "datatype": "BYTES", "shape": [2], "data": ["HIGH", "HIGH"]},
-    ],
+_CONTENT = {
+    "application/json": {
+        "schema": {"$ref": "#/components/schemas/InferenceRequest"},
+        "example": examples.INFERENCE,
+    },
+    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
 }
 
 
 def router(parts: Parts) -> APIRouter:
     """These routes."""
-    routes = APIRouter(tags=["Open Inference Protocol"])
+    routes = APIRouter(tags=["Open Inference Protocol"], generate_unique_id_function=name_of)
 
-    @routes.get("/v2", summary="Server metadata", responses=answer(None), response_model=None)
+    @routes.get(
+        "/v2",
+        summary="Server metadata",
+        responses=answer(protocol_schemas.ServerMetadata, "server"),
+        response_model=None,
+    )
     async def server_metadata() -> dict[str, Any]:
-        return {
-            "name": "upper-circuit-transformer",
-            "version": version("upper-circuit"),
-            "extensions": ["binary_tensor_data"],
-        }
+        return {**examples.SERVER, "version": version("upper-circuit")}
 
     @routes.get(
         "/v2/health/live",
         summary="Server live",
-        responses={**answer(None, {"live": True}), **errors("NOT_READY", protocol=True)},
+        responses={**answer(schemas.Live, "live"), **errors("NOT_READY", protocol=True)},
         response_model=None,
     )
-    async def live() -> Response:
+    async def server_live() -> Response:
         if not parts.is_alive():
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "NOT_READY", "a background task has ended")
         return json_response({"live": True})
@@ -66,27 +60,27 @@ def router(parts: Parts) -> APIRouter:
     @routes.get(
         "/v2/health/ready",
         summary="Server ready",
-        responses={**answer(None, {"ready": True}), **errors("NOT_READY", protocol=True)},
+        responses={**answer(schemas.Ready, "ready"), **errors("NOT_READY", protocol=True)},
         response_model=None,
     )
-    async def ready() -> Response:
+    async def server_ready() -> Response:
         require_ready(parts)
         return json_response({"ready": True})
 
-    @routes.get(_MODEL, summary="Model metadata", responses=answer(None), response_model=None)
+    @routes.get(
+        _MODEL,
+        summary="Model metadata",
+        responses=answer(protocol_schemas.ModelMetadata, "model"),
+        response_model=None,
+    )
     async def model_metadata() -> dict[str, Any]:
-        return {
-            "name": contract.MODEL_NAME,
-            "platform": "upper-circuit-transformer",
-            "inputs": [spec.metadata() for spec in contract.TRANSFORMER_INPUTS],
-            "outputs": [spec.metadata() for spec in contract.TRANSFORMER_OUTPUTS],
-        }
+        return examples.MODEL
 
     @routes.get(
         contract.READY_PATH,
         summary="Model ready: an inference would be answered now",
         responses={
-            **answer(None, {"name": contract.MODEL_NAME, "ready": True}),
+            **answer(protocol_schemas.ModelReady, "model_ready"),
             **errors("NOT_READY", "MODEL_UNAVAILABLE", protocol=True),
         },
         response_model=None,
@@ -102,15 +96,10 @@ def router(parts: Parts) -> APIRouter:
         contract.INFER_PATH,
         summary="Inference, in JSON or with raw tensors",
         responses={
-            **answer(None, _RESPONSE),
+            **answer(protocol_schemas.InferenceResponse, "inferred"),
             **errors(*ASKING, "UNSUPPORTED_MEDIA_TYPE", *SCORING, protocol=True),
         },
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": {"type": "object"}, "example": _REQUEST}},
-            }
-        },
+        openapi_extra={"requestBody": {"required": True, "content": _CONTENT}},
         response_model=None,
     )
     async def infer(request: Request) -> Response:

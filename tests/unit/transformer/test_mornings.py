@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from tests.factories.batch import LittleMarket
 from transformer import mornings
-from transformer.mornings import Known, Morning, Mornings, Rules
+from transformer.known import Known
+from transformer.mornings import Morning, Mornings, Rules
 from upper_circuit.errors import (
     DatabaseAway,
     DataNotYetAvailable,
