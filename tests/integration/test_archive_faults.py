@@ -97,3 +97,51 @@ def test_a_folder_that_is_no_archive_is_refused_with_what_it_needs(database, tmp
         import_history(database, tmp_path, now=NOW)
     with pytest.raises(FileRefused, match="is no folder"):
         import_history(database, tmp_path / "not there", now=NOW)
+
+
+def test_codes_and_symbols_may_be_encoded_in_any_way(database, tmp_path):
+    """Tools write codes as numbers and symbols as categories."""
+    folder = archive(tmp_path)
+    prices = pd.read_parquet(folder / "daily_prices.parquet")
+    prices = prices.astype({"bse_code": float, "nse_symbol": "category", "series": "category"})
+    prices.to_parquet(folder / "daily_prices.parquet", index=False)
+
+    import_history(database, folder, now=NOW)
+
+    assert [("500001", "S500001"), ("500002", "S500002")] == sorted(
+        set(rows(database, "daily_prices", "bse_code", "symbol"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        pytest.param("bands/sec_list_2025-13-45.csv", "x", r"has no day in its name \(2025-13-45\)", id="no day"),
+        pytest.param("master/master_stock_list.csv", "x", "holds 2 master lists", id="two master lists"),
+        pytest.param("quarterly_results.csv", "trading_date\n2025-12-15\n", "a file of sessions under the name of another kind", id="another kind"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_not_what_its_name_says_is_refused(database, tmp_path, name, text, reason):
+    """The layout tells kinds by names; a wrong one would load the wrong table."""
+    folder = archive(tmp_path)
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+
+    with pytest.raises(FileRefused, match=reason):
+        import_history(database, folder, now=NOW)
+
+
+def test_rows_of_no_stock_are_named_by_table(database, tmp_path):
+    """News of a company on NSE only; the same filing twice, once by code and once by symbol."""
+    at = pd.Timestamp("2025-11-12 18:00")
+    news = pd.DataFrame({"nse_symbol": ["GONE", "S500001"], "announced_at": at, "category": "Updates"})
+    filing = {"quarter_end": pd.Timestamp("2025-09-30"), "announced_at": at, "consolidated": "Standalone"}
+    figures = {"revenue": 1e7, "net_profit": 1e6, "eps": 2.0}
+    results = pd.DataFrame({"bse_code": ["500001", None], "nse_symbol": ["S500001"] * 2, **filing, **figures})
+
+    done = import_history(database, archive(tmp_path, announcements=news, quarterly_results=results), now=NOW)
+
+    assert [
+        "1 rows of quarterly_results: the same key again in one file (S500001 2025-09-30)",
+        "1 rows of announcement_scores: no stock with this code or symbol (GONE)",
+    ] == [str(one) for one in done.left_out]

@@ -81,6 +81,16 @@ def test_a_refused_file_is_named_on_stderr_and_the_others_are_loaded(shell):
     assert 2 == len(out)
 
 
+def test_a_file_that_cannot_be_read_at_all_is_refused_among_others(shell):
+    """Its place in the order is unknown; the rest goes on."""
+    rubbish = shell.file("rubbish.csv", "a,b\n1,2\n")
+
+    out, err = shell.run("ingest", rubbish, shell.file("master.csv", MASTER), code=1)
+
+    assert ["master.csv: master stock list: 2 rows"] == out
+    assert f"refused: {rubbish}, line 1: has an unknown header" in err[0]
+
+
 def test_the_same_file_again_says_that_nothing_changed(shell):
     """And is no failure: a job may run twice."""
     day = shell.file("day.csv", nse_full([Bar(symbol="RELINFRA")], day=MON))
