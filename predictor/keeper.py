@@ -79,6 +79,8 @@ class ModelKeeper:
 
     async def reload(self) -> Reload:
         """What `ModelLoader.reload_models` does, in the loading thread; answers go on meanwhile."""
+        if self._stopping:
+            raise NoUsableModel(MODEL_TYPE, "shutting down, the present one stays")
         loop = asyncio.get_running_loop()
         reload = await loop.run_in_executor(self._thread, self._loader.reload_models)
         loop.call_later(self._grace + 1, self._loader.release)

@@ -522,6 +522,21 @@ def test_sigterm_lets_requests_under_way_end(tmp_path: Path) -> None:
         assert 4 == len(answers)
 
 
+def test_sigterm_does_not_wait_for_a_load(tmp_path: Path) -> None:
+    """A version that is tried three times, with waits of half a second and more between."""
+    settings = {
+        "PREFERRED_MODEL_VERSION": "7.7.7",
+        "MODEL_LOAD_BEFORE_READY": "true",
+        "PREDICTOR_DRAIN_SECONDS": "0",
+    }
+    with predictor(tmp_path, MODEL_REGISTRY_PATH="nothing", **settings) as started:
+        wait_until(lambda: "stamina.retry_scheduled" in started.told(), within=60, otherwise=started.told)
+
+        started.process.terminate()
+
+        assert 0 == started.process.wait(10)
+
+
 def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
     """It names the variable, the value and what is allowed; before anything slow is imported."""
     environment = {"PATH": "", "PYTHONPATH": str(ROOT), "MODEL_STRICT": "perhaps"}

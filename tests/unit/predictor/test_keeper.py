@@ -161,6 +161,8 @@ def test_one_who_stops_begins_no_load(shelf: Shelf) -> None:
 
         with pytest.raises(ModelLoading):
             kept.keeper.take()
+        with pytest.raises(NoUsableModel, match="shutting down"):
+            await kept.keeper.reload()
         assert not kept.keeper.loading
         assert 0 == kept.tries
 
