@@ -106,8 +106,8 @@ def pair(online: OnlineMarket, folder: Path, **settings: str) -> Iterator[Pair]:
             )
         )
         api = stack.enter_context(transformer(online, folder, scores.url, **settings))
-        scores.wait_for("/v2/health/ready")
-        api.wait_for("/api/v1/health")
+        scores.wait_for("/v2/health/ready", within=150)
+        api.wait_for("/api/v1/health", within=150)
         yield Pair(online, api, scores)
 
 
