@@ -101,6 +101,8 @@ def _sqlite(path: Path) -> sa.Engine:
         f"sqlite:///{path}",
         execution_options={"schema_translate_map": {"market": None, "predictions": None}},
         connect_args={"timeout": 60},
+        # Opening a file costs less than a millisecond; a pooled connection would cross forks and outlive its user.
+        poolclass=sa.NullPool,
     )
 
     @sa.event.listens_for(engine, "connect")
