@@ -14,6 +14,7 @@ Golden rows are asked in a fork here, which takes a thirtieth of a new process; 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import multiprocessing
@@ -131,6 +132,7 @@ def ask_in_a_fork(folder: Path, version: str, *, memory_limit: int, timeout: flo
 
 def _ask(folder: Path, memory: int, seconds: int, pipe: Connection) -> None:
     golden._limit_this_process(memory, seconds)
+    sys.stderr = io.StringIO()  # what XGBoost says of a broken model is no news here
     pipe.send(json.dumps(asdict(golden.ask(folder))))
 
 
