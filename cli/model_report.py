@@ -7,7 +7,6 @@ holds the test period to the gates, and writes docs/model-report.md.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from datetime import UTC, date, datetime
@@ -47,8 +46,8 @@ def model_report(
         found = database(where) if where else _import(history, Path(folder) / "db")
         trained, gates = _train(found, Path(folder))
         found.dispose()
-    minutes = (time.monotonic() - started) / 60
-    write_whole(out, _page(trained, gates, minutes).encode())
+    minutes, busy = (time.monotonic() - started) / 60, time.process_time() / 60
+    write_whole(out, _page(trained, gates, f"{minutes:.1f} minutes ({busy:.1f} of processor time)").encode())
     for gate in gates:
         typer.echo(_gate_line(gate))
     typer.echo(f"report: {out} ({minutes:.1f} minutes)")
@@ -83,7 +82,6 @@ def _train(found: Database, folder: Path) -> tuple[Trained, tuple[Gate, ...]]:
             fit_until=FIT_UNTIL,
             calibrate_until=CALIBRATE_UNTIL,
             test_until=TEST_UNTIL,
-            threads=os.cpu_count() or 1,
         )
     typer.echo(summary(trained))
     return trained, gates(trained.evaluation.metrics["EQ"])
@@ -94,7 +92,7 @@ def _gate_line(gate: Gate) -> str:
     return f"{'passed' if gate.passed else 'MISSED'}: {gate.name} {value}, wanted {gate.wanted}"
 
 
-def _page(trained: Trained, gates: tuple[Gate, ...], minutes: float) -> str:
+def _page(trained: Trained, gates: tuple[Gate, ...], took: str) -> str:
     from upper_circuit.training.page import page_sections, table
 
     rows = [
@@ -109,8 +107,8 @@ def _page(trained: Trained, gates: tuple[Gate, ...], minutes: float) -> str:
     lines = [
         "# How good the model is",
         "",
-        f"Written by `make model-report` on {datetime.now(UTC):%Y-%m-%d}, in {minutes:.1f} minutes, from the real",
-        "exchange history that `MARKET_DATA` names (2021 to 2025; not part of the project). The same by hand:",
+        f"Written by `make model-report` on {datetime.now(UTC):%Y-%m-%d}, in {took},",
+        "from the real exchange history that `MARKET_DATA` names (2021 to 2025; not part of the project). The same by hand:",
         "",
         "```",
         'upper-circuit import-history "$MARKET_DATA"',

@@ -7,7 +7,6 @@ calls too good a figure by its name, and says how to promote.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -93,7 +92,6 @@ def train_and_report(
             test_until=test_until,
             fit_from=fit_from,
             horizon=horizon,
-            threads=os.cpu_count() or 1,
         )
     typer.echo(summary(trained))
     typer.echo(f"published: {trained.folder}")
