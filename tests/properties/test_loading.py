@@ -76,7 +76,7 @@ def made_of(database: Database) -> dict[str, Sequence[object]]:
 
 
 @given(deliveries())
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_order_of_files_gives_the_bytes_of_one_import(migrated_folder, arrived):
     """Files in any order with corrections between, the last word of each day in order, all at once, packed anew."""
     last_word = dict(sorted(dict(arrived).items()))
