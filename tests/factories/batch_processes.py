@@ -29,14 +29,20 @@ class BatchProcesses:
         self._server = server
 
     def start(
-        self, folder: Path, *arguments: str, at: str | None = None, send: signal.Signals | None = None
+        self,
+        folder: Path,
+        *arguments: str,
+        at: str | None = None,
+        send: signal.Signals | None = None,
+        **environment: str,
     ) -> int:
         """Start `python -m batch` on a folder with `db`, `models` and `out`; its process id.
 
-        `at`: when it is about to execute this, it sends itself the signal.
+        `at`: when it is about to execute this, it sends itself the signal. `environment`: further variables.
         """
+        number = None if send is None else int(send)
         return int(
-            self._ask(start=[*arguments], folder=str(folder), at=at, send=None if send is None else int(send))
+            self._ask(start=arguments, folder=str(folder), at=at, send=number, environment=environment)
         )
 
     def wait(self, pid: int) -> int:
@@ -44,10 +50,15 @@ class BatchProcesses:
         return int(self._ask(wait=pid))
 
     def run(
-        self, folder: Path, *arguments: str, at: str | None = None, send: signal.Signals | None = None
+        self,
+        folder: Path,
+        *arguments: str,
+        at: str | None = None,
+        send: signal.Signals | None = None,
+        **environment: str,
     ) -> int:
         """Start and wait."""
-        return self.wait(self.start(folder, *arguments, at=at, send=send))
+        return self.wait(self.start(folder, *arguments, at=at, send=send, **environment))
 
     def said(self, folder: Path) -> str:
         """What the processes on a folder wrote to stdout and stderr."""
@@ -79,10 +90,11 @@ def batch_processes() -> Iterator[BatchProcesses]:
 
 
 def _serve() -> None:
+    import structlog  # noqa: F401
     import xgboost  # noqa: F401
 
-    import batch.notify
-    import batch.predictor  # noqa: F401
+    import batch.predictor
+    import batch.settings  # noqa: F401
     from upper_circuit.models import golden
 
     golden.require = lambda *_args, **_limits: (
@@ -112,6 +124,7 @@ def _be_the_batch(command: dict[str, Any]) -> None:
         "FEATURE_DBS_PATH": str(folder / "db"),
         "MODEL_REGISTRY_PATH": str(folder / "models"),
         "OUTPUT_DIR": str(folder / "out"),
+        **command["environment"],
     }
     if command["at"]:
         _signal_at(command["at"], command["send"])
@@ -120,6 +133,8 @@ def _be_the_batch(command: dict[str, Any]) -> None:
     code = 1
     try:
         code = main(command["start"])
+    except SystemExit as ended:
+        code = int(ended.code or 0)
     finally:
         sys.stdout.flush()
         os._exit(code)

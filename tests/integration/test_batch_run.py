@@ -311,27 +311,26 @@ def test_only_stocks_with_results_due_are_kept_when_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "code", "told"),
+    ("arguments", "environment", "told"),
     [
-        (["--date", "yesterday"], {}, 43, "invalid fromisoformat value: 'yesterday'"),
-        ([], {}, 43, "the following arguments are required: --date"),
-        (["--date", "2023-07-03", "--workers", "0"], {}, 43, "BATCH_WORKERS=0 is not allowed"),
-        (["--date", "2023-07-03"], {"LOG_LEVEL": "loud"}, 43, "LOG_LEVEL='loud' is not allowed"),
-        (["--date", "2023-07-03", "--model-version", "9.9.9"], {}, 43, "model XGBoost 9.9.9 is not in"),
-        (["--date", "2023-07-03"], {"MODEL_REGISTRY_PATH": "nowhere"}, 43, "no version is promoted"),
-        (["--date", "2023-07-03"], {"FEATURE_DBS_PATH": "nowhere"}, 43, "database schema is not there"),
+        (["--date", "yesterday"], {}, "invalid fromisoformat value: 'yesterday'"),
+        ([], {}, "the following arguments are required: --date"),
+        (["--date", "2023-07-03", "--workers", "0"], {}, "BATCH_WORKERS=0 is not allowed"),
+        (["--date", "2023-07-03"], {"LOG_LEVEL": "loud"}, "LOG_LEVEL='loud' is not allowed"),
+        (["--date", "2023-07-03", "--model-version", "9.9.9"], {}, "model XGBoost 9.9.9 is not in"),
+        (["--date", "2023-07-03"], {"MODEL_REGISTRY_PATH": "nowhere"}, "no version is promoted"),
+        (["--date", "2023-07-03"], {"FEATURE_DBS_PATH": "nowhere"}, "database schema is not there"),
     ],
     ids=["date", "usage", "workers", "setting", "version", "registry", "database"],
 )
 def test_what_can_never_succeed_says_so_in_one_line(
-    folder: Path, arguments: list[str], environment: dict[str, str], code: int, told: str
+    processes: BatchProcesses, folder: Path, arguments: list[str], environment: dict[str, str], told: str
 ) -> None:
     """Usage, settings, model and schema are nobody's fault but the caller's: exit 43, the reason on stderr."""
-    ended = batch(folder, *arguments, **environment)
+    code = processes.run(folder, *arguments, **environment)
 
-    assert code == ended.returncode
-    assert "" == ended.stdout
-    [line] = ended.stderr.strip().splitlines()
+    assert 43 == code
+    [line] = processes.said(folder).splitlines()
     assert told in line
 
 
@@ -351,7 +350,7 @@ def test_the_program_prints_the_report_it_wrote_and_where(folder: Path, clean: P
     assert factory.predictions(clean / "db") == factory.predictions(folder / "db")
 
 
-def test_a_model_that_is_not_sound_scores_nobody(folder: Path, day: str) -> None:
+def test_a_model_that_is_not_sound_scores_nobody(processes: BatchProcesses, folder: Path, day: str) -> None:
     """One byte of the model changed: refused before it may answer, exit 43, the run failed in the ledger."""
     model = folder / "models" / "XGBoost" / "1.0.0" / "model.ubj"
     model.chmod(0o644)
@@ -359,10 +358,10 @@ def test_a_model_that_is_not_sound_scores_nobody(folder: Path, day: str) -> None
     content[len(content) // 2] ^= 1
     model.write_bytes(content)
 
-    ended = batch(folder, "--date", day)
+    code = processes.run(folder, "--date", day)
 
-    assert 43 == ended.returncode
-    assert "model 1.0.0 failed verification (sha256)" in ended.stderr
+    assert 43 == code
+    assert "model 1.0.0 failed verification (sha256)" in processes.said(folder)
     assert [] == factory.predictions(folder / "db")
     assert [("failed",)] == factory.asked(folder / "db", "SELECT state FROM runs")
 
