@@ -82,8 +82,7 @@ class FastPath:
                 await self._elsewhere(request, receive)
         finally:
             self._metrics.in_flight.dec()
-            self._metrics.requests.labels(request.route, request.method, str(request.status)).inc()
-            self._metrics.seconds.labels(request.route).observe(request.elapsed())
+            self._metrics.answered(request.route, request.method, int(request.status), request.elapsed())
 
     async def _infer(self, request: _Request, receive: Receive) -> None:
         answer: Answer | None = None

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI, Request
 from fastapi.exceptions import FastAPIDeprecationWarning, RequestValidationError
 from fastapi.responses import JSONResponse
@@ -118,7 +119,9 @@ def serve(predictor: Predictor) -> None:
     rest.create_application()
     _translate_errors(app)
     rest.config.host = settings.predictor_listen_host
-    asyncio.run(_Server(rest.config, predictor).serve())
+    rest.config.proxy_headers = False
+    rest.config.server_header = False
+    uvloop.run(_Server(rest.config, predictor).serve())
 
 
 def _translate_errors(app: FastAPI) -> None:

@@ -9,11 +9,10 @@ header or a log line is replaced, and the request goes on.
 from __future__ import annotations
 
 import re
-import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
-from upper_circuit.telemetry.correlation import correlation_id
+from upper_circuit.telemetry.correlation import correlation_id, hexadecimal
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
 
@@ -36,9 +35,9 @@ class Correlation:
         found = None if traceparent is None else _TRACEPARENT.fullmatch(traceparent)
         if found:
             name = found[1] if given is None else correlation_id(given)
-            return cls(name, found[1], secrets.token_hex(8), found[2])
+            return cls(name, found[1], hexadecimal(16), found[2])
         name = correlation_id(given)
-        return cls(name, name if _is_trace(name) else secrets.token_hex(16), secrets.token_hex(8))
+        return cls(name, name if given is None or _is_trace(name) else hexadecimal(32), hexadecimal(16))
 
     @property
     def traceparent(self) -> str:
@@ -47,7 +46,7 @@ class Correlation:
 
     def child(self) -> Correlation:
         """The same request, one step further on."""
-        return replace(self, span_id=secrets.token_hex(8))
+        return replace(self, span_id=hexadecimal(16))
 
 
 _current: ContextVar[Correlation | None] = ContextVar("correlation", default=None)

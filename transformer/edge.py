@@ -183,8 +183,7 @@ class _Request:
         seconds = time.perf_counter() - self._started
         method = self.method if self.method in _METHODS else "other"
         guards.metrics.in_flight.dec()
-        guards.metrics.requests.labels(self.path.route, method, str(status)).inc()
-        guards.metrics.seconds.labels(self.path.route).observe(seconds)
+        guards.metrics.answered(self.path.route, method, status, seconds)
         if not self.path.is_limited:
             return
         guards.tally.count(seconds, status)

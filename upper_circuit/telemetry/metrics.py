@@ -88,6 +88,16 @@ class HttpMetrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self._of: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count an answer. Looking labels up costs more than counting, so what they lead to is kept."""
+        found = self._of.get((route, method, status))
+        if found is None:
+            found = self.requests.labels(route, method, str(status)), self.seconds.labels(route)
+            self._of[route, method, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
 
 class ScoringMetrics:
