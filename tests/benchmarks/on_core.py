@@ -1,5 +1,5 @@
 """
-Becomes another program on one core: `python -m tests.benchmarks.on_core CORE program argument...`.
+Becomes another program on one core: `python -m tests.benchmarks.on_core CORE NICENESS program argument...`.
 
 Before that program begins, so that no thread of it ever runs elsewhere, and libraries that count cores count one.
 """
@@ -11,4 +11,5 @@ import sys
 
 if __name__ == "__main__":
     os.sched_setaffinity(0, {int(sys.argv[1])})
-    os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606  # nothing but what the benchmark names
+    os.setpriority(os.PRIO_PROCESS, 0, int(sys.argv[2]))
+    os.execv(sys.argv[3], sys.argv[3:])  # noqa: S606  # nothing but what the benchmark names
