@@ -8,7 +8,8 @@ protocol's `{"error": text}` under /v2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -42,6 +43,7 @@ class Refused(BadInput):
     code: str
     reason: str
     retry_after: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.reason
@@ -107,6 +109,8 @@ class Refusal:
     """Why a stock has no features: the skip reason of the morning run."""
     retry_after: int | None = None
     """Seconds; None: asking again will not help, or nobody knows when."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further ones that HTTP wants with the status."""
 
     def body(self, correlation_id: str) -> dict[str, Any]:
         """The API's error object."""
@@ -149,7 +153,14 @@ def refusal(error: UpperCircuitError, bse_code: str | None = None) -> Refusal:
     """What a caller reads of an error; `bse_code` is the stock that was asked for, where one was."""
     stock = getattr(error, "bse_code", None) or bse_code
     if isinstance(error, Refused):
-        return Refusal(error.status, error.code, error.reason, bse_code=stock, retry_after=error.retry_after)
+        return Refusal(
+            error.status,
+            error.code,
+            error.reason,
+            bse_code=stock,
+            retry_after=error.retry_after,
+            headers=error.headers,
+        )
     for kind, status, code in _CODES:
         if isinstance(error, kind):
             return Refusal(

@@ -7,7 +7,6 @@ The thin path and FastAPI's routes answer through this one form, or an error wou
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -51,9 +50,7 @@ def told(found: Refusal, path: str) -> Reply:
         body = codec.encode_error(found.message)
     else:
         body = document(found.body(current().id))
-    headers: list[tuple[bytes, bytes]] = []
+    headers = [(name.encode(), value.encode()) for name, value in found.headers.items()]
     if found.retry_after is not None:
         headers.append((b"retry-after", str(found.retry_after).encode()))
-    if found.status == HTTPStatus.UNAUTHORIZED:
-        headers.append((b"www-authenticate", b"Bearer"))
     return Reply(found.status, body, JSON, headers, {"error": found.code})

@@ -55,7 +55,7 @@ def require_admin(request: Request, token: str | None) -> str:
         raise Refused(HTTPStatus.FORBIDDEN, "ADMIN_OFF", "admin routes are off: ADMIN_TOKEN is not set")
     given = request.headers.get("authorization", "").encode("latin-1")
     if not hmac.compare_digest(given, f"Bearer {token}".encode()):
-        raise Refused(
-            HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED", "a bearer token is needed: Authorization: Bearer"
-        )
+        told = "a bearer token is needed: Authorization: Bearer"
+        challenge = {"www-authenticate": "Bearer"}
+        raise Refused(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED", told, headers=challenge)
     return token

@@ -42,7 +42,8 @@ def _ours(error: Exception, request: Request, others: Kinds) -> UpperCircuitErro
             HTTPStatus.NOT_FOUND: f"there is no {request.url.path[:100]}",
             HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not allowed here",
         }
-        return Refused(status, status.name, told.get(status, str(error.detail)))
+        reason = told.get(status, str(error.detail))
+        return Refused(status, status.name, reason, headers=error.headers or {})
     for kind, (status, code) in others.items():
         if isinstance(error, kind):
             return Refused(status, code, str(error))
