@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tests.factories.online import ADMIN_TOKEN, FRESH, GONE, SILENT, OnlineMarket, Pair, question, transformer
+from tests.factories.processes import wait_until
 from upper_circuit.features import FEATURE_NAMES, CrossSection, fill, raw
 from upper_circuit.market.market import Market
 from upper_circuit.market.master import Master
@@ -344,8 +345,10 @@ class TestCorrelation:
         )
 
         assert "desk-7.order:12" == response.headers["x-correlation-id"]
-        assert "desk-7.order:12" in pair.api.told()
-        assert "desk-7.order:12" in pair.predictor.told()
+        for program in (pair.api, pair.predictor):  # a line is written after its answer
+            wait_until(
+                lambda told=program.told: "desk-7.order:12" in told(), within=5, otherwise=program.told
+            )
 
     def test_a_trace_is_continued(self, pair: Pair) -> None:
         """Same trace, another span; its id is the correlation id where no other was given."""
