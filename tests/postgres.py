@@ -77,7 +77,7 @@ def cluster() -> Iterator[str]:
             "--no-sync",
         )
         log = str(folder / "log")
-        run("pg_ctl", "-D", str(data), "-w", "-l", log, "-o", f"-k {folder} {_SETTINGS}", "start")
+        run("pg_ctl", "-D", str(data), "-w", "-t", "240", "-l", log, "-o", f"-k {folder} {_SETTINGS}", "start")
         try:
             yield f"postgresql://tests@/{{}}?host={folder}"
         finally:
