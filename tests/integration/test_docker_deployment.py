@@ -147,11 +147,13 @@ class TestAnswers:
             server.wait_for(server.url(8080) + "/v2/health/live")
 
             wait_until(
-                lambda: server.state()["Health"]["Status"] == "unhealthy", within=60, otherwise=server.told
+                lambda: "/v2/health/ready answers 503" in str(server.state()["Health"]["Log"]),
+                within=60,
+                otherwise=server.told,
             )
 
             assert server.state()["Running"]
-            assert "/v2/health/ready answers 503" in server.state()["Health"]["Log"][-1]["Output"]
+            assert "unhealthy" == server.state()["Health"]["Status"]
 
 
 @pytest.mark.parametrize("program", ["transformer", "predictor"])
