@@ -1,5 +1,5 @@
 """
-A PostgreSQL of the tests' own: real, private to the run, gone after it.
+A PostgreSQL of the tests' own: real, private to the run, gone after it, also when the run is killed.
 
 It listens on a unix socket in a folder of its own and never on a port, so that it meets no other server; it does not
 sync to disk, because what it holds dies with it anyway. PostgreSQL refuses to run as root, so root starts it as nobody.
@@ -39,9 +39,21 @@ def _programs() -> Path | None:
     return found[-1].parent if found else None
 
 
+_SERVE = """
+programs=$1 folder=$2
+"$programs/initdb" -D "$folder/data" -U tests --auth=trust --encoding=UTF8 --locale=C --no-sync >"$folder/log" 2>&1 &&
+"$programs/pg_ctl" -D "$folder/data" -w -l "$folder/log" -o "-k $folder $3" start >>"$folder/log" 2>&1 &&
+echo ready || cat "$folder/log"
+read -r the_end_of_the_tests
+"$programs/pg_ctl" -D "$folder/data" -w -m immediate stop >/dev/null 2>&1
+rm -rf "$folder"
+"""
+"""A shell that holds the server: it reads from the tests, so it sees them end however they end, also by a kill."""
+
+
 @contextmanager
 def cluster() -> Iterator[str]:
-    """A running server; yields the URL of its first database up to the database's name."""
+    """A running server; yields the URL of its databases, to be formatted with a name."""
     programs = _programs()
     if programs is None:
         pytest.skip("PostgreSQL's own programs (initdb, postgres) are not installed")
@@ -52,38 +64,19 @@ def cluster() -> Iterator[str]:
     if os.geteuid() == 0:
         shutil.chown(folder, _UNPRIVILEGED)
         user = {"user": _UNPRIVILEGED, "extra_groups": []}
-    data = folder / "data"
-
-    def run(*command: str) -> None:
-        subprocess.run(
-            [str(programs / command[0]), *command[1:]],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            cwd=folder,
-            **user,
-        )
-
-    try:
-        run(
-            "initdb",
-            "-D",
-            str(data),
-            "-U",
-            "tests",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-        )
-        log = str(folder / "log")
-        run("pg_ctl", "-D", str(data), "-w", "-t", "240", "-l", log, "-o", f"-k {folder} {_SETTINGS}", "start")
+    command = ["sh", "-c", _SERVE, "sh", str(programs), str(folder), _SETTINGS]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=folder, start_new_session=True, **pipes, **user) as shell:
+        assert shell.stdin
+        assert shell.stdout
         try:
+            first = shell.stdout.readline()
+            if first != "ready\n":
+                shell.stdin.close()
+                pytest.fail(f"PostgreSQL does not start: {first}{shell.stdout.read()}")
             yield f"postgresql://tests@/{{}}?host={folder}"
         finally:
-            run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder)
+            shell.stdin.close()
 
 
 class Postgres:
