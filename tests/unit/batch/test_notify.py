@@ -56,8 +56,8 @@ def test_the_report_goes_to_every_address(mail: MailServer) -> None:
     """One mail with the report as its text, and how many locks are predicted in the subject."""
     notify(settings(**MAIL, smtp_port=mail.port, notify_email_from="batch@example.com"), report())
 
-    assert ["rcpt TO:<desk@example.com>", "rcpt TO:<head@example.com>"] == [
-        command for command in mail.commands if command.startswith("rcpt")
+    assert ["rcpt to:<desk@example.com>", "rcpt to:<head@example.com>"] == [
+        command.lower() for command in mail.commands if command.startswith("rcpt")
     ]
     [text] = mail.messages
     message = message_from_string(text)
