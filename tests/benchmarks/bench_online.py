@@ -56,6 +56,8 @@ CLIENTS = (1, 16, 100)
 SERVERS, LOAD = 0, 1
 """Cores."""
 ANSWERS_AGREE = 1e-6
+AUTOGROUP = Path("/proc/self/autogroup")
+"""Linux weighs sessions first, and processes within them."""
 REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 NAMES = {
     "a": "ours, `/api/v1/predict`",
@@ -81,6 +83,7 @@ def main() -> int:
         return 2
     if arguments.urgent:
         os.setpriority(os.PRIO_PROCESS, 0, -20)
+        AUTOGROUP.write_text("-20", encoding="ascii")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-online-")))
         _say(f"a market of {arguments.stocks:,} stocks and a forest of 300 trees")

@@ -87,7 +87,7 @@ def at_least(text: str, value: float, least: float, unit: str = "") -> Goal:
 
 def at_most(text: str, value: float, most: float, unit: str = "") -> Goal:
     """A goal that is met up to a value; NaN never meets it."""
-    return Goal(text, f"{value:,.2f}{unit}", value <= most)
+    return Goal(text, f"{value:,.2g}{unit}" if value < 0.01 else f"{value:,.2f}{unit}", value <= most)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
