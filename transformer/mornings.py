@@ -102,6 +102,7 @@ class Mornings:
         self._kept = kept
         self._rules = rules or Rules()
         self._known: Known | None = None
+        self._has_read = False
         self._mornings: OrderedDict[date, Morning] = OrderedDict()
         self._refused: dict[date, DataUnavailable] = {}
         self._being_made: dict[date, asyncio.Task[Morning]] = {}
@@ -118,8 +119,8 @@ class Mornings:
 
     @property
     def is_ready(self) -> bool:
-        """Whether questions can be answered, from the database or from memory."""
-        return self._known is not None
+        """Whether questions can be answered, from the database or from memory; the newest morning as quick as others."""
+        return self._has_read
 
     async def refresh(self) -> None:
         """Ask the database whether it changed; if so, make the mornings in memory anew, newest first."""
@@ -136,6 +137,7 @@ class Mornings:
             self._known = changed
             self._refused.clear()
             await self._make_anew(changed)
+        self._has_read = True
 
     async def of(self, run_date: date) -> Morning:
         """The morning of a run date; the first question for a date makes it, others wait for the same one.

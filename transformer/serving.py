@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from socket import socket
 from types import FrameType
 from typing import Any
 
@@ -40,6 +41,8 @@ from upper_circuit.oip import contract  # noqa: E402
 
 _SHUTDOWN_SECONDS = 25
 """For requests under way after the drain; with it, below Kubernetes' 30."""
+_LAST_WORDS = 0.25
+"""Seconds for the request of a connection that was accepted right before the end."""
 _KEEP_ALIVE = 65
 """Seconds; longer than the idle time of the proxies in front."""
 _QUIET = ("kserve", "kserve.trace", "uvicorn.error", "asyncio")
@@ -122,6 +125,13 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # uvicorn's signature
         """Called by a signal, maybe in the middle of anything: only counts."""
         self._signals += 1
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Nobody new is let in, and who is in already is heard before uvicorn closes connections that say nothing."""
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_LAST_WORDS)
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether to stop now."""
