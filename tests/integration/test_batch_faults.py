@@ -19,7 +19,7 @@ MOMENTS = {
     "before its shard is taken": "INSERT INTO main.run_attempts",
     "while features are computed": "UPDATE main.runs SET lease_until",
     "before the plan is stored": "UPDATE main.runs SET as_of",
-    "half way through the rows": "INSERT INTO main.prediction_details",
+    "half way through the rows": "INSERT INTO prediction_details",
     "before the shard is closed": "UPDATE main.run_shards SET state",
     "before the first file": "rename {out}/predictions_",
     "between two files": "rename {out}/report_",
@@ -108,7 +108,7 @@ def test_a_killed_run_leaves_yesterdays_answer_as_it_was(
     connection.close()
     before = table(folder)
 
-    killed = processes.run(folder, "--date", day, at="INSERT INTO main.prediction_details", send=SIGKILL)
+    killed = processes.run(folder, "--date", day, at="INSERT INTO prediction_details", send=SIGKILL)
 
     assert -SIGKILL == killed
     assert before == table(folder)
