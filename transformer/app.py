@@ -44,9 +44,15 @@ class Transformer:
     """The parts a server needs, with a start and an end. Belongs to one event loop."""
 
     def __init__(
-        self, settings: TransformerSettings, *, metrics: CollectorRegistry, clock: Clock = utc_now
+        self,
+        settings: TransformerSettings,
+        *,
+        metrics: CollectorRegistry,
+        clock: Clock = utc_now,
+        limiter: Limiter | None = None,
     ) -> None:
         self.settings = settings
+        self._limiter = limiter or limiter_of(settings.rate_limit_per_second, settings.redis_url)
         self.database = Database.at(settings.database)
         self.mornings = Mornings(
             self.database,
@@ -71,6 +77,7 @@ class Transformer:
         self._metrics = metrics
         self._background: list[asyncio.Task[None]] = []
         self.access = AccessLog(settings.log_level)
+        self._limiter = limiter(settings.rate_limit_per_second, settings.redis_url)
         self._is_draining = False
 
     async def start(self) -> None:
@@ -93,6 +100,8 @@ class Transformer:
         await asyncio.gather(*self._background, return_exceptions=True)
         await self._hop.stop()
         await self.predictors.stop()
+        if self._limiter is not None:
+            await self._limiter.stop()
         self.mornings.stop()
         self.database.dispose()
         self.access.flush()
@@ -120,7 +129,7 @@ class Transformer:
         settings = self.settings
         guards = Guards(
             clients=Clients(settings.proxies),
-            limiter=limiter(settings.rate_limit_per_second, settings.redis_url),
+            limiter=self._limiter,
             metrics=self._http_metrics,
             tally=self._tally,
             access=self.access,

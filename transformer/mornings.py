@@ -122,6 +122,11 @@ class Mornings:
         """Whether questions can be answered, from the database or from memory; the newest morning as quick as others."""
         return self._has_read
 
+    def take_over(self, known: Known, morning: Morning) -> None:
+        """Begin with what another process read, as one does that was forked from it."""
+        self._known, self.trouble, self._has_read = known, None, True
+        self._mornings[morning.run_date] = morning
+
     async def refresh(self) -> None:
         """Ask the database whether it changed; if so, make the mornings in memory anew, newest first."""
         try:
