@@ -16,12 +16,13 @@ from typing import cast
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 
+from transformer import limits
 from transformer.access import AccessLog
 from transformer.clients import Clients
 from transformer.edge import App, Edge, Guards, Start
 from transformer.fast import HotRoutes
 from transformer.hop import Hop
-from transformer.limits import limiter
+from transformer.limits import Limiter
 from transformer.models import Models
 from transformer.mornings import Mornings, Rules
 from transformer.predictors import Predictors
@@ -52,7 +53,6 @@ class Transformer:
         limiter: Limiter | None = None,
     ) -> None:
         self.settings = settings
-        self._limiter = limiter or limiter_of(settings.rate_limit_per_second, settings.redis_url)
         self.database = Database.at(settings.database)
         self.mornings = Mornings(
             self.database,
@@ -77,7 +77,7 @@ class Transformer:
         self._metrics = metrics
         self._background: list[asyncio.Task[None]] = []
         self.access = AccessLog(settings.log_level)
-        self._limiter = limiter(settings.rate_limit_per_second, settings.redis_url)
+        self._limiter = limiter or limits.limiter(settings.rate_limit_per_second, settings.redis_url)
         self._is_draining = False
 
     async def start(self) -> None:
@@ -155,10 +155,14 @@ class Transformer:
 
 
 def build(
-    settings: TransformerSettings, *, metrics: CollectorRegistry, clock: Clock = utc_now
+    settings: TransformerSettings,
+    *,
+    metrics: CollectorRegistry,
+    clock: Clock = utc_now,
+    limiter: Limiter | None = None,
 ) -> Transformer:
-    """A transformer that has asked nobody anything yet."""
-    return Transformer(settings, metrics=metrics, clock=clock)
+    """A transformer that has asked nobody anything yet; `limiter` stands in for that of the settings."""
+    return Transformer(settings, metrics=metrics, clock=clock, limiter=limiter)
 
 
 def routers(parts: Parts) -> list[APIRouter]:
