@@ -28,7 +28,9 @@ class SettingsRefused(BadInput):
 class BatchSettings(BaseSettings):
     """Environment variables of the same names in capitals, also from `.env`; an empty one counts as unset."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, use_attribute_docstrings=True
+    )
 
     model_registry_path: Path = Path("data/models")
     """Root folder of the model registry."""
