@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,20 +17,6 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in BatchSettings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     return tmp_path
-
-
-def test_every_setting_says_what_it_is() -> None:
-    """A setting without a sentence is one that nobody can set right."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(BatchSettings))).body[0].body  # type: ignore[attr-defined]
-    documented = {
-        field.target.id
-        for field, text in pairwise(body)
-        if isinstance(field, ast.AnnAssign)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-    }
-
-    assert set(BatchSettings.model_fields) == documented
 
 
 def test_nothing_is_sent_anywhere_unless_set_up() -> None:
