@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DATA ?=
+DOCKER ?= docker
+TAG ?= 1.0.0
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .PHONY: help
@@ -59,6 +61,13 @@ load-short: $(READY) ## The same in little: 40 seconds
 
 model-report: $(READY) ## How good the model is on real history: MARKET_DATA=<folder>; writes docs/model-report.md
 	@$(BIN)/upper-circuit model-report
+
+##@ Ship it
+.PHONY: images
+images: ## Container images; DOCKER=<client>, TAG=<version>
+	@for program in transformer predictor batch; do \
+	  $(DOCKER) build $(DOCKER_BUILD) --build-arg VERSION=$(TAG) --build-arg REVISION=$$(git rev-parse HEAD) \
+	    -f Dockerfile.$$program -t upper-circuit/$$program:$(TAG) -t upper-circuit/$$program . || exit 1; done
 
 ##@ Keep it
 .PHONY: lock clean

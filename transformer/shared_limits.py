@@ -51,5 +51,8 @@ class InSharedMemory:
         self._counts[this, 1, two] += 1
         return True
 
+    async def stop(self) -> None:
+        """Nothing to let go of: the memory ends with the last process."""
+
     def _least(self, second: int, one: int, two: int) -> int:
         return min(int(self._counts[second, 0, one]), int(self._counts[second, 1, two]))

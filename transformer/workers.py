@@ -27,8 +27,9 @@ from prometheus_client import CollectorRegistry, Metric, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from transformer.app import build
+from transformer.known import Known
 from transformer.limits import Limiter
-from transformer.mornings import Known, Morning, Rules, make
+from transformer.mornings import Morning, Rules, make
 from transformer.settings import SettingsRefused, TransformerSettings
 from transformer.shared_limits import InSharedMemory
 from upper_circuit.errors import DataUnavailable

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import statistics
@@ -53,6 +54,8 @@ class Run:
     """One fresh process."""
 
     seconds: float
+    cpu: float
+    """CPU seconds of all its processes: steadier than the clock where others use the machine."""
     scored: int
     skipped: int
     unfit: int
@@ -102,9 +105,9 @@ def timed(ground: Ground) -> Run:
     with sqlite3.connect(ground.folder / "db" / "predictions.db") as connection:
         connection.execute("DELETE FROM daily_predictions")
         connection.execute("DELETE FROM prediction_details")
-    began = time.perf_counter()
+    began, used = time.perf_counter(), cpu_of_children()
     code = start(ground).wait()
-    seconds = time.perf_counter() - began
+    seconds, cpu = time.perf_counter() - began, cpu_of_children() - used
     scored, skipped, unfit = (
         connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0]  # noqa: S608
         for rows in ("daily_predictions", "skipped_stocks", "skipped_stocks WHERE reason != 'PRICE_MISSING'")
@@ -113,7 +116,13 @@ def timed(ground: Ground) -> Run:
     lines = (ground.folder / "out" / f"predictions_{ground.run_date}.csv").read_text().count("\n")
     if code or lines != scored + 1 or not (ground.folder / "out" / f"report_{ground.run_date}.txt").exists():
         raise SystemExit(f"the batch ended with {code}, {scored} rows and {lines - 1} lines")
-    return Run(seconds, scored, skipped, unfit)
+    return Run(seconds, cpu, scored, skipped, unfit)
+
+
+def cpu_of_children() -> float:
+    """CPU seconds of every process that was started here and has ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def peak_memory(ground: Ground) -> float:
@@ -184,14 +193,16 @@ def main() -> int:
     ground = prepare(asked.stocks, asked.sessions)
     timed(ground)  # brings files into the page cache and bytecode to disk
     say(f"python {sys.version.split()[0]}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the start")
-    say(f"\n{'round':>5}  {'seconds':>8}  {'stocks/s':>9}  {'naive stocks/s':>14}  {'ratio':>7}")
+    say(
+        f"\n{'round':>5}  {'seconds':>8}  {'CPU s':>6}  {'stocks/s':>9}  {'naive stocks/s':>14}  {'ratio':>7}"
+    )
     runs, ratios = [], []
     for number in range(1, asked.rounds + 1):
         run, naive = timed(ground), naive_rate(ground, asked.sample)
         runs.append(run)
         ratios.append(run.scored / run.seconds / naive)
         say(
-            f"{number:>5}  {run.seconds:>8.2f}  {run.scored / run.seconds:>9,.0f}  {naive:>14.1f}  {ratios[-1]:>6.0f}x"
+            f"{number:>5}  {run.seconds:>8.2f}  {run.cpu:>6.2f}  {run.scored / run.seconds:>9,.0f}  {naive:>14.1f}  {ratios[-1]:>6.0f}x"
         )
     seconds, ratio = statistics.median(run.seconds for run in runs), statistics.median(ratios)
     spread = f"{min(run.seconds for run in runs):.2f} to {max(run.seconds for run in runs):.2f}"
