@@ -13,7 +13,7 @@ from cli.__main__ import app
 from tests.factories.database import Trade, rows, write_archive
 from tests.factories.exchange_files import Bar, bse_legacy, nse_full
 from upper_circuit.errors import SchemaOutdated
-from upper_circuit.market.database import Database
+from upper_circuit.market.database import REVISION, Database
 
 MON, TUE = date(2025, 12, 15), date(2025, 12, 16)
 MASTER = "bse_code,company_name,status,nse_symbol\n500390,Reliance Infrastructure,ACTIVE,RELINFRA\n500001,On BSE,ACTIVE,\n"
@@ -209,5 +209,5 @@ def test_a_database_is_made_by_upgrade_and_shown_by_status(shell):
     shown, _ = shell.run("database", "status")
 
     assert [f"{shell.place}: tables are up to date", "next: upper-circuit database status"] == made
-    assert f"{shell.place}: schema 0001, data version 1" == shown[0]
+    assert f"{shell.place}: schema {REVISION}, data version 1" == shown[0]
     assert "  daily_prices                  2 rows   2025-12-15 .. 2025-12-16" in shown

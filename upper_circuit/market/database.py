@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from upper_circuit.errors import SchemaOutdated
 
-REVISION = "0001"
+REVISION = "0003"
 """The newest migration; a contract test holds it to the migrations folder."""
 
 Part = Literal["market", "predictions"]
@@ -73,10 +73,13 @@ class Database:
             yield connection
 
     def require_schema(self) -> None:
-        """Raise SchemaOutdated unless both halves are at the revision this program was written for."""
+        """Raise SchemaOutdated where a half is not there, or of an older revision than this program needs.
+
+        A newer one will do: migrations only add, so that pods of two releases can stand beside each other.
+        """
         for part in ("market", "predictions"):
             found = self._revision(part)
-            if found != REVISION:
+            if found is None or found < REVISION:
                 raise SchemaOutdated(found, REVISION)
 
     def _revision(self, part: Part) -> str | None:

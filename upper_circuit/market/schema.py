@@ -169,6 +169,17 @@ ingested_files = Table(
     Column("ingested_at", BigInteger, nullable=False),
 )
 
+seen_files = Table(
+    "seen_files",  # of the folder that `ingest --from` reads: no need to open them again
+    market,
+    Column("name", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column(
+        "modified_ns", BigInteger, nullable=False
+    ),  # as the file system says, nanoseconds since 1970-01-01 UTC
+    Column("seen_at", BigInteger, nullable=False),
+)
+
 data_version = Table(
     "data_version",
     market,
@@ -229,6 +240,15 @@ outcomes = Table(
     Column("filled_at", BigInteger, nullable=False),
 )
 
+outcome_dates = Table(
+    "outcome_dates",  # how far the outcomes of a date are
+    predictions,
+    Column("prediction_date", Date, primary_key=True),
+    Column("data_version", BigInteger, nullable=False),  # state of the market that was last looked at
+    Column("is_settled", Integer, nullable=False),  # 1: nothing that is loaded later changes them
+    Column("filled_at", BigInteger, nullable=False),
+)
+
 runs = Table(
     "runs",
     predictions,
@@ -239,6 +259,7 @@ runs = Table(
     Column("reason", Text),
     Column("model_type", Text),
     Column("model_version", Text),
+    Column("other_model_version", Text),  # scored in the same pass, where the plan could
     Column("data_version", BigInteger),
     Column("shards", Integer, nullable=False),
     Column(
