@@ -7,7 +7,8 @@ what it left out and why, and which command comes next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,30 +43,79 @@ _SUSPICIOUS_SHOWN = 10
 
 def ingest(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Files of the exchanges, or your own lists")
-    ],
+        list[Path] | None, typer.Argument(metavar="FILE...", help="Files of the exchanges, or your own lists")
+    ] = None,
+    *,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="DIR", help="Instead of files: those of a folder that were not read yet"
+        ),
+    ] = None,
     where: DatabaseOption = None,
     trade_date: TradeDate = None,
     published_at: PublishedAt = None,
+    settled_after: Annotated[
+        float, typer.Option(min=0, help="Seconds without a change after which a file of --from is whole")
+    ] = 60,
 ) -> None:
     """Load files (csv, txt, parquet, zip): each wholly or not at all; one that is loaded already changes nothing."""
+    from upper_circuit.errors import BadInput
+
+    if bool(files) == (folder is not None):
+        raise BadInput("give files, or a folder of them with --from, and not both")
+    if folder is not None and (trade_date or published_at):
+        raise BadInput("--trade-date and --published-at are of files that are named, not of a whole folder")
+    found = database(where, migrate=True)
+    if folder is None:
+        given = files or []
+        refused = _load(found, _Reader(_now(), trade_date, published_at), given)
+    else:
+        given, refused = _load_new(found, folder, settled_after)
+    if refused:
+        typer.echo(f"{refused} of {len(given)} files refused; nothing of them was loaded", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"next: {_next_step(found)}{_place(where)}")
+
+
+def _load_new(found: Database, folder: Path, settled_after: float) -> tuple[list[Path], int]:
+    """Load what is new in a folder; gives those files and how many were refused. Those are tried again next time."""
+    from upper_circuit.market.loading.drop import look, remember
+
+    drop = look(found, folder, now=time.time(), wait=_wait, settled_after=settled_after)
+    if drop.seen:
+        typer.echo(f"{folder}: {drop.seen:,} files were read before")
+    for name in drop.growing:
+        typer.echo(f"{name}: still being written, left for the next time")
+    for name in drop.folders:
+        typer.echo(f"{name}: a folder, not looked into")
+    new = {file.path: file for file in drop.fresh}
+    reader = _Reader(_now(), by_name=True)
+    return list(new), _load(found, reader, list(new), lambda path: remember(found, new[path], now=reader.now))
+
+
+def _load(
+    found: Database, reader: _Reader, files: Sequence[Path], done: Callable[[Path], None] = lambda _: None
+) -> int:
+    """Load files in the order they need, a line each; gives how many were refused, and tells of each other one."""
     from upper_circuit.errors import UpperCircuitError
     from upper_circuit.market.loading import ingest as load
 
-    found = database(where, migrate=True)
-    now = _now()
-    reader = _Reader(now, trade_date, published_at)
     refused = 0
     for path in reader.in_order(files):
         try:
-            typer.echo(_line(load(found, reader.read(path), now=now)))
+            typer.echo(_line(load(found, reader.read(path), now=reader.now)))
         except UpperCircuitError as error:
             refused += 1
             typer.echo(f"refused: {_in_words_of_the_shell(error)}", err=True)
-    if refused:
-        typer.echo(f"{refused} of {len(files)} files refused; nothing of them was loaded", err=True)
-        raise typer.Exit(1)
-    typer.echo(f"next: {_next_step(found)}{_place(where)}")
+        else:
+            done(path)
+    return refused
+
+
+def _wait(seconds: float) -> None:
+    typer.echo(f"some files were changed less than {seconds:g} s ago; waiting to see whether they are whole")
+    time.sleep(seconds)
 
 
 def import_history(
@@ -99,7 +149,8 @@ def load_history(found: Database, folder: Path) -> HistoryImport:
     from upper_circuit.market.migrations import upgrade
 
     upgrade(found)
-    with tqdm(total=100, bar_format="{desc:<28} {percentage:3.0f}%|{bar}| {elapsed}", leave=False) as bar:
+    form = "{desc:<28} {percentage:3.0f}%|{bar}| {elapsed}"
+    with tqdm(total=100, bar_format=form, leave=False, disable=None) as bar:
 
         def show(step: str, share: float) -> None:
             bar.set_description_str(step, refresh=False)
@@ -111,20 +162,31 @@ def load_history(found: Database, folder: Path) -> HistoryImport:
 
 
 class _Reader:
-    """Reads files as the command line says they are."""
+    """Reads files as the command line says they are; `by_name`: as their names say, where nothing in them does."""
 
-    def __init__(self, now: int, trade_date: datetime | None, published_at: datetime | None) -> None:
+    def __init__(
+        self,
+        now: int,
+        trade_date: datetime | None = None,
+        published_at: datetime | None = None,
+        *,
+        by_name: bool = False,
+    ) -> None:
         from upper_circuit.market.days import IST, moment_of, stamp_of
 
+        self.now = now
         self._today = stamp_of(now).astimezone(IST).date()
         self._trade_date = None if trade_date is None else trade_date.date()
         self._announced_at = None if published_at is None else moment_of(published_at)
+        self._by_name = by_name
 
     def read(self, path: Path) -> ParsedFile:
         """Read one file; raises FileRefused."""
         from upper_circuit.market.formats import read
+        from upper_circuit.market.loading.archive import told_by_name
 
-        return read(path, today=self._today, trade_date=self._trade_date, announced_at=self._announced_at)
+        day, moment = told_by_name(path) if self._by_name else (self._trade_date, self._announced_at)
+        return read(path, today=self._today, trade_date=day, announced_at=moment)
 
     def in_order(self, paths: Sequence[Path]) -> list[Path]:
         """Lists of stocks first, since prices need them; then prices by day, each of which is quick as the newest.

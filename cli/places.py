@@ -14,6 +14,7 @@ import typer
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from upper_circuit.errors import SchemaOutdated
 from upper_circuit.market.database import Database
 
 
@@ -46,15 +47,19 @@ RegistryOption = Annotated[
 def database(option: str | None, *, migrate: bool = False) -> Database:
     """The database asked for, else that of the environment; raises SchemaOutdated unless it is up to date.
 
-    Commands that write migrate first: a newcomer's first command must not fail for want of an empty table.
+    Commands that write migrate first: a newcomer's first command must not fail for want of an empty table. Where all
+    is in place they do not try: in a cluster their user may have no right to.
     """
     places = Places()
     found = Database.at(option or places.database_url or places.feature_dbs_path)
-    if migrate:
+    try:
+        found.require_schema()
+    except SchemaOutdated:
+        if not migrate:
+            raise
         from upper_circuit.market.migrations import upgrade
 
         upgrade(found)
-    found.require_schema()
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from typer.testing import CliRunner
 from cli.__main__ import app
 from tests.factories.database import Trade, rows, write_archive
 from tests.factories.exchange_files import Bar, bse_legacy, nse_full
-from upper_circuit.errors import SchemaOutdated
+from upper_circuit.errors import BadInput, SchemaOutdated
 from upper_circuit.market.database import REVISION, Database
 
 MON, TUE = date(2025, 12, 15), date(2025, 12, 16)
@@ -32,6 +34,16 @@ class Shell:
         """A file in the folder."""
         (self.folder / name).write_text(text)
         return str(self.folder / name)
+
+    def drop(self, files: dict[str, str]) -> Path:
+        """A folder of files that nobody has touched since yesterday."""
+        folder = self.folder / "drop"
+        folder.mkdir()
+        yesterday = time.time() - 86_400
+        for name, text in files.items():
+            (folder / name).write_text(text)
+            os.utime(folder / name, (yesterday, yesterday))
+        return folder
 
     def run(self, *words: str, code: int = 0) -> tuple[list[str], list[str]]:
         """Lines on stdout and stderr of a command that ends with an exit code."""
@@ -142,6 +154,74 @@ def test_files_without_a_day_or_a_time_take_it_from_the_command(shell):
     assert "EQ151225.CSV: BSE 2025-12-15: 1 rows" == out[0]
     [(published_at,)] = rows(shell.database, "earnings_calendar", "published_at")
     assert 1_765_803_600 == published_at  # 2025-12-15 13:00:00 UTC
+
+
+def test_a_folder_is_read_like_its_files_and_each_of_them_once(shell):
+    """As a job does every morning, whatever lies there; nothing in the folder is touched."""
+    drop = shell.drop(
+        {
+            "a_tue.csv": nse_full([Bar(symbol="RELINFRA")], day=TUE),
+            "b_mon.csv": nse_full([Bar(symbol="RELINFRA", volume="7")], day=MON),
+            "z_master.csv": MASTER,
+        }
+    )
+    (drop / "old").mkdir()
+
+    first, _ = shell.run("ingest", "--from", str(drop))
+    again, _ = shell.run("ingest", "--from", str(drop))
+
+    next_step = f"next: upper-circuit score --date 2025-12-17 --database {shell.place}"
+    assert [
+        "old: a folder, not looked into",
+        "z_master.csv: master stock list: 2 rows",
+        "b_mon.csv: NSE 2025-12-15: 1 rows",
+        "a_tue.csv: NSE 2025-12-16: 1 rows",
+        next_step,
+    ] == first
+    assert [f"{drop}: 3 files were read before", "old: a folder, not looked into", next_step] == again
+    assert ["a_tue.csv", "b_mon.csv", "old", "z_master.csv"] == sorted(path.name for path in drop.iterdir())
+
+
+def test_a_refused_file_of_a_folder_is_named_every_time_and_stops_no_other(shell):
+    """Until somebody looks at it; a file that says what is loaded already is no failure."""
+    day = nse_full([Bar(symbol="RELINFRA")], day=MON)
+    drop = shell.drop({"bad.csv": "a,b\n1,2\n", "day.csv": day, "copy.csv": day, "master.csv": MASTER})
+
+    out, err = shell.run("ingest", "--from", str(drop), code=1)
+    again, err_again = shell.run("ingest", "--from", str(drop), code=1)
+
+    assert "day.csv: NSE 2025-12-15: nothing changed, the same content is loaded as copy.csv" in out
+    assert err[0].startswith(f"refused: {drop}/bad.csv, line 1: has an unknown header")
+    assert "1 of 4 files refused; nothing of them was loaded" == err[1]
+    assert [f"{drop}: 3 files were read before"] == again
+    assert err[0] == err_again[0]
+
+
+def test_files_of_a_folder_have_the_day_and_the_time_of_their_names(shell):
+    """Nobody is there to say them; the names are those of docs/history-layout.md."""
+    bands = "Symbol,Series,Security Name,Band,Remarks\nRELINFRA,EQ,Reliance,5,-\n"
+    drop = shell.drop({"master.csv": MASTER, "sec_list_2025-12-15.csv": bands, "bm15122025.txt": BULLETIN})
+
+    shell.run("ingest", "--from", str(drop))
+
+    [(published_at,)] = rows(shell.database, "earnings_calendar", "published_at")
+    assert 1_765_823_399 == published_at  # 2025-12-15 18:29:59 UTC, the last second of that day in India
+    assert [MON] == [day for (day,) in rows(shell.database, "price_bands", "effective_date")]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ((), "give files, or a folder of them with --from"),
+        (("a.csv", "--from", "drop"), "give files, or a folder of them with --from"),
+        (("--from", "drop", "--trade-date", "2025-12-15"), "are of files that are named"),
+    ],
+    ids=["neither", "both", "a day for a whole folder"],
+)
+def test_a_call_that_may_mean_two_things_is_refused(shell, words, reason):
+    """Before anything is loaded."""
+    with pytest.raises(BadInput, match=reason):
+        shell.run("ingest", *words)
 
 
 def test_without_prices_the_next_step_is_to_load_some(shell):

@@ -174,9 +174,7 @@ seen_files = Table(
     market,
     Column("name", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
-    Column(
-        "modified_ns", BigInteger, nullable=False
-    ),  # as the file system says, nanoseconds since 1970-01-01 UTC
+    Column("modified_ns", BigInteger, nullable=False),  # since 1970-01-01 UTC, by the file system's clock
     Column("seen_at", BigInteger, nullable=False),
 )
 

@@ -74,6 +74,15 @@ def _matching(folder: Path, subfolders: tuple[str, ...], name: str) -> list[Path
     return sorted(found, key=lambda path: path.name)
 
 
+def told_by_name(path: Path) -> tuple[date | None, int | None]:
+    """The day of a file and the moment it became public, where it has a name of the layout that tells what is not in it."""
+    if re.fullmatch(_LAYOUT["bands"][1], path.name):
+        return day_of_bands(path), None
+    if re.fullmatch(_LAYOUT["meetings"][1], path.name):
+        return None, published_at(path)
+    return None, None
+
+
 def day_of_bands(path: Path) -> date:
     """The day from which a list of bands holds: its name ends in it."""
     return _day(path, path.stem[-10:], "%Y-%m-%d")
