@@ -65,7 +65,7 @@ model-report: $(READY) ## How good the model is on real history: MARKET_DATA=<fo
 ##@ Ship it
 .PHONY: images
 images: ## Container images; DOCKER=<client>, TAG=<version>
-	@for program in transformer predictor batch; do \
+	@for program in transformer predictor batch tools; do \
 	  $(DOCKER) build $(DOCKER_BUILD) --build-arg VERSION=$(TAG) --build-arg REVISION=$$(git rev-parse HEAD) \
 	    -f Dockerfile.$$program -t upper-circuit/$$program:$(TAG) -t upper-circuit/$$program . || exit 1; done
 
@@ -73,7 +73,7 @@ images: ## Container images; DOCKER=<client>, TAG=<version>
 .PHONY: lock clean
 lock: $(READY) ## Resolve the dependencies anew into requirements/
 	@$(BIN)/uv pip compile $(COMPILE) --all-extras -o requirements/dev.txt pyproject.toml
-	@for program in batch transformer predictor; do \
+	@for program in batch transformer predictor tools; do \
 	  $(BIN)/uv pip compile $(COMPILE) --extra $$program -c requirements/dev.txt -o requirements/$$program.txt pyproject.toml; done
 
 clean: ## Everything that was made here, but not data/
