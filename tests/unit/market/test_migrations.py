@@ -93,3 +93,16 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(tmp_path):
 
     assert ["price_bands"] == sa.inspect(database.market).get_table_names()
     database.dispose()
+
+
+def test_a_program_works_on_the_schema_of_a_newer_one(database):
+    """While a release rolls out, and after going back, pods of the old one meet what the new one has added to."""
+    with database.writing("market") as connection:
+        connection.execute(sa.update(VERSION).values(version_num="9999"))
+
+    database.require_schema()
+
+    with database.writing("market") as connection:
+        connection.execute(sa.update(VERSION).values(version_num="0001"))
+    with pytest.raises(SchemaOutdated, match="0001"):
+        database.require_schema()
