@@ -2,7 +2,7 @@
 The root of `upper-circuit`.
 
 Turns the domain's refusals into one line on stderr and exit code 1: a person who mistyped a date needs the sentence,
-not the stack.
+not the stack. So does one who types a command in an image that was built without what the command needs.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 import typer
 
 from cli import database, models
+from cli.bootstrap import bootstrap
 from cli.demo import demo
 from cli.explain import explain
 from cli.features import features
@@ -30,7 +31,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, ingest, import_history, repack, train, score, features, explain, serve, model_report):
+for command in (
+    demo,
+    ingest,
+    import_history,
+    repack,
+    train,
+    score,
+    features,
+    explain,
+    serve,
+    model_report,
+    bootstrap,
+):
     app.command()(command)
 for name, group in {"models": models.app, "database": database.app}.items():
     app.add_typer(group, name=name)
@@ -42,6 +55,9 @@ def main() -> None:
         app()
     except UpperCircuitError as error:
         typer.echo(f"upper-circuit: {error}", err=True)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        typer.echo(f"upper-circuit: this command needs {error.name}, which is not installed here", err=True)
         sys.exit(1)
 
 

@@ -40,7 +40,6 @@ def demo(
     from upper_circuit.features import FINGERPRINT
     from upper_circuit.market.calendar import load_calendar
     from upper_circuit.market.database import Database
-    from upper_circuit.market.synthetic import generate
     from upper_circuit.models.registry import Registry
 
     start = perf_counter()
@@ -50,8 +49,7 @@ def demo(
     if history is None:
         history = folder / "history"
         if not history.exists():
-            _step(f"a synthetic market: {STOCKS} stocks, {SESSIONS} sessions")
-            generate(history, seed=SEED, stocks=STOCKS, sessions=SESSIONS, until=UNTIL, progress=_say)
+            make_market(history)
     database = Database.at(folder / "db")
     _step(f"$ upper-circuit import-history {history} {places}")
     load_history(database, history)
@@ -81,6 +79,14 @@ def demo(
         typer.echo(json.dumps(running.ask("/api/v1/predict", question), indent=2))
     typer.echo(f"\ndone in {perf_counter() - start:.0f} s")
     typer.echo(f"next: upper-circuit explain {best} --date {morning} {places} {models}")
+
+
+def make_market(folder: Path, *, stocks: int = STOCKS, sessions: int = SESSIONS) -> None:
+    """Write the demo's history into a folder, which must not exist; the same files every time."""
+    from upper_circuit.market.synthetic import generate
+
+    _step(f"a synthetic market: {stocks} stocks, {sessions} sessions")
+    generate(folder, seed=SEED, stocks=stocks, sessions=sessions, until=UNTIL, progress=_say)
 
 
 def _step(command: str) -> None:

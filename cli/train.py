@@ -70,14 +70,17 @@ def train_and_report(
     found: Database,
     registry: Registry,
     *,
-    reports: Path = REPORTS,
+    reports: Path | None = REPORTS,
     fit_until: date | None = None,
     calibrate_until: date | None = None,
     test_until: date | None = None,
     fit_from: date | None = None,
     horizon: int = 5,
 ) -> Trained:
-    """Train with a bar, print the short report, write the long one into a folder named by the version."""
+    """Train with a bar, print the short report, write the long one into a folder named by the version.
+
+    `reports` None: no long one; its pictures need matplotlib.
+    """
     from upper_circuit.training.report import summary, write_report
     from upper_circuit.training.train import train as train_model
 
@@ -95,13 +98,14 @@ def train_and_report(
         )
     typer.echo(summary(trained))
     typer.echo(f"published: {trained.folder}")
-    typer.echo(f"report: {write_report(trained, reports / str(trained.manifest.version))[-1]}")
+    if reports is not None:
+        typer.echo(f"report: {write_report(trained, reports / str(trained.manifest.version))[-1]}")
     return trained
 
 
 @contextmanager
 def bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each thing that is counted, one after the other."""
+    """A bar for each thing that is counted, one after the other; none where stderr is no terminal."""
     from tqdm import tqdm
 
     shown: dict[str, tqdm[Any]] = {}
@@ -110,7 +114,7 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
         if what not in shown:
             for bar in shown.values():
                 bar.close()
-            shown[what] = tqdm(total=total, desc=f"{what:<14}", leave=False)
+            shown[what] = tqdm(total=total, desc=f"{what:<14}", leave=False, disable=None)
         shown[what].update(done - shown[what].n)
 
     try:
