@@ -1,11 +1,11 @@
 """
-`python install.py PROGRAM [MODULE...] [/PATH...]` in the folder of the sources: what an installer does, and no more.
+`python install.py PROGRAM [MODULE...] [/PATH...] ["A COMMAND"...]` in the folder of sources: what an installer does.
 
 In a container with a read-only root Python cannot keep byte-code, so whatever has none is compiled anew at each
 start: 7 seconds for a server. Byte-code of all that is installed would be 100 MB, most of it never read. So what the
 program imports is imported once here: its own modules and the domain's, MODULEs that libraries import by name later,
-and, where PATHs are given, whatever a server imports until it has answered them. What is missing, or was trimmed too
-far, ends the build instead of a morning's run.
+and, where PATHs or COMMANDs are given, whatever a server imports until it has answered them, or a command until it has
+ended. What is missing, or was trimmed too far, ends the build instead of a morning's run.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from importlib.util import source_from_cache
 from pathlib import Path
 
 DOMAIN = "upper_circuit"
+SCRIPT = ".migrations.env"
+"""Alembic runs this file; nobody else can import it."""
 PROJECT = Path(__file__).with_name("pyproject.toml")  # the Dockerfiles put both into one folder
 PORTS = ("API_PORT", "PREDICTOR_PORT")
 NOBODY = "http://127.0.0.1:9"
@@ -47,7 +49,8 @@ def import_all(program: str, named: list[str]) -> None:
     for root in (program, DOMAIN):
         package = importlib.import_module(root)
         for module in pkgutil.walk_packages(package.__path__, f"{root}."):
-            importlib.import_module(module.name)
+            if not module.name.endswith(SCRIPT):
+                importlib.import_module(module.name)
     for name in named:
         importlib.import_module(name)
 
@@ -67,6 +70,13 @@ def rehearse(program: str, paths: list[str]) -> None:
             code = server.wait(PATIENCE)
     if code != 0:
         sys.exit(f"{program} ended with {code} after SIGTERM")
+
+
+def run(program: str, command: str) -> None:
+    """One command, as somebody types it; it may leave something in /tmp."""
+    code = subprocess.run([sys.executable, "-m", program, *command.split()], check=False).returncode  # noqa: S603
+    if code != 0:
+        sys.exit(f"{program} {command} ended with {code}")
 
 
 def _ask(server: subprocess.Popen[bytes], port: int, path: str) -> None:
@@ -107,10 +117,13 @@ def main(program: str, *wanted: str) -> None:
     """All of it, in the working directory."""
     sys.path.insert(0, str(Path.cwd()))
     describe()
-    import_all(program, [name for name in wanted if not name.startswith("/")])
-    paths = [name for name in wanted if name.startswith("/")]
+    paths = [word for word in wanted if word.startswith("/")]
+    commands = [word for word in wanted if " " in word]
+    import_all(program, [word for word in wanted if word not in {*paths, *commands}])
     if paths:
         rehearse(program, paths)
+    for command in commands:
+        run(program, command)
     sys.stdout.write(f"byte-code of {seal()} modules\n")
 
 

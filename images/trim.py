@@ -22,17 +22,26 @@ NAMED = (
     *(f"scipy/{part}" for part in ("cluster", "datasets", "differentiate", "fft", "fftpack", "integrate")),
     *(f"scipy/{part}" for part in ("interpolate", "io", "misc", "ndimage", "odr", "optimize", "signal")),
     *(f"scipy/{part}" for part in ("spatial", "stats")),
+    "pyarrow/src",
 )
 FOLDERS = ("tests", "test", "_tests", "testdata", "include", "__pycache__")
 KEPT = ("numpy/_core/tests",)  # numpy.testing imports from it, and scipy numpy.testing
 FILES = ("*.pyi", "*.pyx", "*.pxd", "*.c", "*.cpp", "*.h", "*.hpp", "*.a", "*.map")
+OF_PYARROW = (
+    *("libarrow_flight*", "libarrow_python_flight*", "_flight*"),  # a server and its client
+    *("libarrow_s3*", "_s3fs*", "_gcsfs*", "_azurefs*", "_hdfs*"),  # stores elsewhere
+    *("_orc*", "_dataset_orc*", "_pyarrow_cpp_tests*"),
+    *("libarrow_python*.so", "libarrow_*.so.*.*.*"),  # copies: what is loaded has one number in its name
+)
 
 
 def trim(packages: Path) -> None:
     """Take out folders and files by name, then the symbols of libraries."""
     for folder in list(_folders(packages)):
         shutil.rmtree(folder, ignore_errors=True)  # it may lie in one that is gone already
-    for file in list(chain.from_iterable(packages.rglob(pattern) for pattern in FILES)):
+    unwanted = [*(packages.rglob(pattern) for pattern in FILES)]
+    unwanted += [(packages / "pyarrow").glob(pattern) for pattern in OF_PYARROW]
+    for file in set(chain.from_iterable(unwanted)):
         file.unlink()
     libraries = [path for path in packages.rglob("*.so*") if path.is_file() and not path.is_symlink()]
     subprocess.run(["/usr/bin/strip", "--strip-unneeded", *libraries], check=True)  # noqa: S603

@@ -12,20 +12,31 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from batch.predictor import BatchPredictor
+from cli.demo import UNTIL
 from tests.factories import batch as factory
 from tests.factories.containers import LOCKED_DOWN, Container, Engine, volume
+from tests.factories.exchange_files import Bar, nse_full
 from tests.factories.processes import ROOT, wait_until
+from upper_circuit.market.calendar import load_calendar
+from upper_circuit.market.database import Database
+from upper_circuit.models.registry import Registry
+from upper_circuit.training.train import train
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-PROGRAMS = ("transformer", "predictor", "batch")
-LARGEST = {"transformer": 450e6, "predictor": 450e6, "batch": 350e6}
+PROGRAMS = ("transformer", "predictor", "batch", "tools")
+STARTED = {"tools": "cli"}
+"""The package that an image starts, where it has another name."""
+LARGEST = {"transformer": 450e6, "predictor": 450e6, "batch": 350e6, "tools": 450e6}
 """Bytes, uncompressed; the user's limit is 500 MB each."""
 READY_WITHIN = 30.0
 """Seconds from a container's start."""
@@ -36,7 +47,17 @@ ABSENT = {
     "transformer": ("xgboost", "scipy", "predictor", "batch", "cli", "upper_circuit.training", "pip"),
     "predictor": ("transformer", "batch", "cli", "upper_circuit.training", "pip"),
     "batch": ("kserve", "fastapi", "transformer", "predictor", "cli", "upper_circuit.training", "pip"),
+    "tools": ("kserve", "fastapi", "kubernetes", "matplotlib", "transformer", "predictor", "batch", "pip"),
 }
+SMALL = """
+from pathlib import Path
+from cli.bootstrap import fill
+from cli.places import database
+from upper_circuit.models.registry import Registry
+fill(database("/tmp/db", migrate=True), Registry(Path("/tmp/models")), stocks=80, sessions=450)
+"""
+"""What `bootstrap` does, with a smaller market."""
+MASTER = "bse_code,company_name,status,nse_symbol\n500390,Reliance Infrastructure,ACTIVE,RELINFRA\n"
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +89,13 @@ def mounted(data: factory.LittleMarket) -> str:
 
 @pytest.fixture(scope="module")
 def pair(engine: Engine, images: dict[str, str], mounted: str) -> Iterator[dict[str, Container]]:
+    """Predictor and transformer over the small market."""
+    with started_pair(engine, images, mounted) as pair:
+        yield pair
+
+
+@contextmanager
+def started_pair(engine: Engine, images: dict[str, str], mounted: str) -> Iterator[dict[str, Container]]:
     """Predictor and transformer on a network of their own, ready."""
     quick = "--health-interval=5s"  # of the image's own check; once in 30 s is slow to watch
     with engine.network() as network:
@@ -125,6 +153,55 @@ class TestAnswers:
         )
 
         assert factory.predictions(tmp_path / "db") == scored
+
+    def test_an_empty_volume_ends_in_a_right_answer(
+        self, engine: Engine, images: dict[str, str], tmp_path: Path
+    ) -> None:
+        """`bootstrap` alone: the model is the one that this machine trains, and the pair answers as it does."""
+        data, copy = tmp_path / "data", tmp_path / "copy"
+        data.mkdir()
+        engine.ask("run", "--rm", *LOCKED_DOWN, volume(data), images["tools"], "bootstrap", within=900)
+        shutil.copytree(data, copy)
+        database, registry = Database.at(copy / "db"), Registry(copy / "models")
+        [version] = registry.versions()
+        here = train(
+            database,
+            Registry(tmp_path / "here"),
+            now=registry.manifest(version).created_at,
+            progress=lambda *_: None,
+        )
+        morning = load_calendar(database).next_session(UNTIL + timedelta(days=1))
+        report = BatchPredictor(copy / "models", copy / "db", tmp_path / "out").predict_all_stocks(morning)
+        database.dispose()
+
+        first = report.predictions[:50]
+        asked = [{"bse_code": each.bse_code, "prediction_date": str(morning)} for each in first]
+        with started_pair(engine, images, volume(data)) as pair:
+            url = pair["transformer"].url(8000) + "/api/v1/batch_predict"
+            answers = requests.post(url, json=asked, timeout=30).json()
+
+        assert here.manifest == registry.manifest(version)
+        assert 50 == len(first)
+        assert [each.probability for each in first] == [answer["probability"] for answer in answers]
+
+    def test_a_drop_folder_that_nobody_may_write_to_is_read_once(
+        self, engine: Engine, images: dict[str, str], tmp_path: Path
+    ) -> None:
+        """The morning's ingest in a pod: what is new, and at the next start nothing."""
+        drop, data = tmp_path / "drop", tmp_path / "data"
+        drop.mkdir(mode=0o755)
+        data.mkdir()
+        (drop / "a_day.csv").write_text(nse_full([Bar(symbol="RELINFRA")]))
+        (drop / "master.csv").write_text(MASTER)
+        flags = (*LOCKED_DOWN, volume(data), f"--volume={drop}:/drop:ro")
+        words = ("ingest", "--from", "/drop", "--settled-after", "0")
+
+        first = engine.ask("run", "--rm", *flags, images["tools"], *words).splitlines()
+        again = engine.ask("run", "--rm", *flags, images["tools"], *words).splitlines()
+
+        assert ["master.csv: master stock list: 1 rows", "a_day.csv: NSE 2025-12-17: 1 rows"] == first[:2]
+        assert "/drop: 2 files were read before" == again[0]
+        assert first[2:] == again[1:]
 
     @pytest.mark.parametrize("program", ["transformer", "predictor"])
     def test_a_server_is_healthy_once_it_is_ready(self, pair: dict[str, Container], program: str) -> None:
@@ -247,7 +324,7 @@ class TestImage:
         looks = "import importlib; importlib.import_module(__import__('sys').argv[1] + '.__main__')"
         flags = (*LOCKED_DOWN, "--user=4711:4711", "--entrypoint=python")
 
-        told = engine.ask("run", "--rm", *flags, images[program], "-c", looks, program)
+        told = engine.ask("run", "--rm", *flags, images[program], "-c", looks, STARTED.get(program, program))
 
         assert told == ""
 
@@ -283,6 +360,10 @@ def test_nothing_is_compiled_at_a_start(
     may_write = ("--user=0:0", "--env=PYTHONDONTWRITEBYTECODE=", mounted)
     if program == "batch":
         with engine.container(images[program], "--date", str(data.run_date), flags=may_write) as run:
+            assert "0" == engine.ask("wait", run.name), run.told()
+            written = run.written()
+    elif program == "tools":
+        with engine.container(images[program], "-c", SMALL, flags=(*may_write, "--entrypoint=python")) as run:
             assert "0" == engine.ask("wait", run.name), run.told()
             written = run.written()
     else:
