@@ -27,13 +27,21 @@ def main() -> int:
         sys.stderr.write(f"transformer: {error}\n")
         return USAGE
     logs.configure(settings.log_level)
+    if settings.workers > 1:
+        from transformer import workers  # noqa: PLC0415  # Gunicorn, which one process does not need
 
+        workers.serve(settings, settings.workers)
+    else:
+        _serve_alone(settings)
+    return 0
+
+
+def _serve_alone(settings: TransformerSettings) -> None:
     from prometheus_client import REGISTRY  # noqa: PLC0415
 
     from transformer import app, serving  # noqa: PLC0415
 
     serving.serve(app.build(settings, metrics=REGISTRY))
-    return 0
 
 
 def _end_when_told() -> None:

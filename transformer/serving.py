@@ -42,7 +42,7 @@ from upper_circuit.oip import contract  # noqa: E402
 _SHUTDOWN_SECONDS = 25
 """For requests under way after the drain; with it, below Kubernetes' 30."""
 _LAST_WORDS = 0.25
-"""Seconds for the request of a connection that was accepted right before the end."""
+"""Seconds for a connection that was accepted right before the end: to be counted, and to send its request."""
 _KEEP_ALIVE = 65
 """Seconds; longer than the idle time of the proxies in front."""
 _QUIET = ("kserve", "kserve.trace", "uvicorn.error", "asyncio")
@@ -126,7 +126,7 @@ class Server(uvicorn.Server):
         self._transformer = transformer
         self._signals = 0
         self._drained_at: float | None = None
-        self._retired_at: float | None = None
+        self._retiring: tuple[float, float] | None = None
 
     def retire(self, within: float) -> None:
         """Make way for another process on the same sockets: let nobody in, answer who is in once more, then stop.
@@ -136,7 +136,8 @@ class Server(uvicorn.Server):
         for each in self.servers:
             each.close()
         self._transformer.drain()
-        self._retired_at = asyncio.get_running_loop().time() + within
+        now = asyncio.get_running_loop().time()
+        self._retiring = now + _LAST_WORDS, now + within
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # uvicorn's signature
         """Called by a signal, maybe in the middle of anything: only counts."""
@@ -157,9 +158,13 @@ class Server(uvicorn.Server):
             self._transformer.drain()
             self._drained_at = now + self._transformer.settings.drain_seconds
         drained = self._drained_at is not None and now >= self._drained_at
-        nobody = not self.server_state.connections
-        retired = self._retired_at is not None and (nobody or now >= self._retired_at)
-        return await super().on_tick(counter) or drained or retired or self._signals > 1
+        return await super().on_tick(counter) or drained or self._is_retired(now) or self._signals > 1
+
+    def _is_retired(self, now: float) -> bool:
+        if self._retiring is None:
+            return False
+        earliest, latest = self._retiring
+        return now >= (latest if self.server_state.connections else earliest)
 
 
 def _settling(start: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

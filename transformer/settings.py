@@ -57,7 +57,9 @@ class TransformerSettings(BaseSettings):
     api_port: int = Field(default=8000, ge=1, le=65535)
     """TCP port to listen on."""
     workers: int = Field(default=1, ge=1, le=64)
-    """Processes. In Kubernetes 1: scale pods."""
+    """Processes; more than one are kept by Gunicorn. In Kubernetes 1: scale pods."""
+    worker_max_requests: int = Field(default=1_000, ge=1)
+    """Answers after which one of several processes makes way for a fresh one; up to a tenth more, not all at once."""
     drain_seconds: float = Field(default=1.0, ge=0, le=20)
     """After SIGTERM, seconds of not being ready while requests are still taken: time to be seen and left alone."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

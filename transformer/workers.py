@@ -3,46 +3,40 @@
 
 Gunicorn keeps them alive on one socket; each is the whole program as it runs alone. What they must have in common is
 made before they are forked: the imports, the newest morning of the market, the counts of the limiter and the folder of
-the metrics. A process that has answered enough makes way for a fresh one: it lets nobody new in, answers those who are
-in once more and asks them to come back, so that none of its requests is lost.
+the metrics. `python -m transformer` comes here too where WORKERS is more than one.
 """
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
 import os
+import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-import uvloop
 from gunicorn.app.base import BaseApplication
-from gunicorn.workers.base import Worker
-from prometheus_client import CollectorRegistry, Metric, values
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+from prometheus_client.multiprocess import mark_process_dead
 
-from transformer.app import build
 from transformer.known import Known
 from transformer.limits import Limiter
 from transformer.mornings import Morning, Rules, make
 from transformer.settings import SettingsRefused, TransformerSettings
 from transformer.shared_limits import InSharedMemory
+from transformer.worker import GRACE, TransformerWorker
 from upper_circuit.errors import DataUnavailable
 from upper_circuit.market.database import Database
 from upper_circuit.telemetry import logs
 
 TIMEOUT = 120
 """Seconds without a sign of life after which a process is killed."""
-GRACE = 30
-"""Seconds that requests under way and silent connections get at the end."""
-MOST_REQUESTS = 1_000
-"""After which a process makes way; up to a tenth more, so that not all do so at once."""
-_SIGN_OF_LIFE = 0.2
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _USAGE = 2
 
@@ -57,17 +51,29 @@ def main() -> int:
         sys.stderr.write(f"transformer: {error}\n")
         return _USAGE
     logs.configure(settings.log_level)
-    serve(settings)
+    given = "workers" in settings.model_fields_set
+    serve(settings, settings.workers if given else 2 * len(os.sched_getaffinity(0)) + 1)
     return 0
 
 
-def serve(settings: TransformerSettings) -> None:
-    """Answer with WORKERS processes, by default two a CPU and one more."""
-    given = "workers" in settings.model_fields_set
-    count = settings.workers if given else 2 * len(os.sched_getaffinity(0)) + 1
-    with tempfile.TemporaryDirectory(prefix="metrics-") as folder:
+def serve(settings: TransformerSettings, count: int) -> None:
+    """Answer with so many processes; ends by SystemExit, 0 after a signal."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Gunicorn takes it, after the imports
+    with _folder_of_metrics() as folder:
         os.environ[_METRICS_FOLDER] = folder
         Workers(settings, count).run()
+
+
+@contextmanager
+def _folder_of_metrics() -> Iterator[str]:
+    """Gone when the parent ends. Its children, who end through the same lines, leave it alone."""
+    parent = os.getpid()
+    folder = tempfile.mkdtemp(prefix="metrics-")
+    try:
+        yield folder
+    finally:
+        if os.getpid() == parent:
+            shutil.rmtree(folder)
 
 
 class Shelf:
@@ -98,16 +104,44 @@ def _impatient(location: Any) -> Any:
     return sa.make_url(str(location)).update_query_dict(limits).render_as_string(hide_password=False)
 
 
-class SummedRegistry(CollectorRegistry):
-    """Takes the metrics of this process and shows those of all."""
+class Keeper(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """Gunicorn's parent, but another process comes when one begins to leave, not when it has ended.
 
-    def collect(self) -> Iterable[Metric]:
-        """The sums over all processes, ended ones too."""
-        found: Iterable[Metric] = MultiProcessCollector(None).collect()  # type: ignore[no-untyped-call]
-        return found
+    Leaving takes up to GRACE seconds; without a successor for so long, one process alone would answer nobody.
+    """
+
+    def manage_workers(self) -> None:
+        """Fork those who are missing, and send away the oldest of those who are too many."""
+        staying = sorted(
+            (each for each in self.WORKERS.values() if not each.is_leaving), key=lambda each: each.age
+        )
+        room = 2 * self.num_workers - len(self.WORKERS)  # however fast they leave, memory has a bound
+        for _ in range(min(self.num_workers - len(staying), room)):
+            self.spawn_worker()
+        for worker in staying[: max(0, len(staying) - self.num_workers)]:
+            worker.leave()  # counted out at once: a second SIGTERM would cut its requests short
+            self.kill_worker(worker.pid, signal.SIGTERM)
+
+    def spawn_worker(self) -> int:
+        """Fork one. A SIGTERM before it has its own handlers waits for those; else it would be lost in ours."""
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            pid: int = super().spawn_worker()
+            return pid
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
-class Workers(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class _Log(Logger):  # type: ignore[misc]
+    """What Gunicorn says goes the way of our own lines."""
+
+    def setup(self, cfg: Any) -> None:
+        """Called at the start and at every reload."""
+        super().setup(cfg)
+        self.error_log.propagate = True
+
+
+class Workers(BaseApplication):  # type: ignore[misc]
     """Gunicorn, with our program in its processes."""
 
     def __init__(self, settings: TransformerSettings, count: int) -> None:
@@ -121,22 +155,25 @@ class Workers(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load_config(self) -> None:
         """What Gunicorn is told; it reads no file and no command line."""
-        host = self.settings.api_listen_host
+        host, most = self.settings.api_listen_host, self.settings.worker_max_requests
         told = {
             "bind": f"[{host}]:{self.settings.api_port}"
             if ":" in host
             else f"{host}:{self.settings.api_port}",
             "workers": self.count,
-            "worker_class": "transformer.workers.TransformerWorker",
+            "worker_class": TransformerWorker,
             "preload_app": True,
             "timeout": TIMEOUT,
             "graceful_timeout": GRACE,
-            "max_requests": MOST_REQUESTS,
-            "max_requests_jitter": MOST_REQUESTS // 10,
+            "max_requests": most,
+            "max_requests_jitter": most // 10,
             "backlog": 2048,
             "pre_fork": self._before_fork,
             "child_exit": _after_exit,
-            "logconfig_dict": {"loggers": {"gunicorn.error": {"propagate": True}, "root": {}}},
+            "logger_class": _Log,
+            "errorlog": None,
+            "loglevel": self.settings.log_level,
+            "control_socket_disable": True,
         }
         for name, value in told.items():
             self.cfg.set(name, value)
@@ -150,6 +187,10 @@ class Workers(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         gc.freeze()  # what is never looked at by a collection is never copied for a process of its own
         return self
 
+    def run(self) -> None:
+        """Until told to stop; ends by SystemExit."""
+        Keeper(self).run()
+
     def _before_fork(self, arbiter: Any, worker: TransformerWorker) -> None:
         taken = {each.place for each in arbiter.WORKERS.values()}
         worker.place = next(place for place in range(len(taken) + 1) if place not in taken)
@@ -158,51 +199,6 @@ class Workers(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 def _after_exit(_arbiter: Any, worker: TransformerWorker) -> None:
     mark_process_dead(worker.place)  # type: ignore[no-untyped-call]
-
-
-class TransformerWorker(Worker):  # type: ignore[misc]
-    """One process."""
-
-    place: int
-    """Its number among those alive. Metrics are kept by it: by process id the files would never end."""
-
-    def init_signals(self) -> None:
-        """The server takes SIGTERM and SIGINT; the parent's other signals mean: end now."""
-        for each in self.SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
-        for each in (signal.SIGUSR1, signal.SIGWINCH):
-            signal.signal(each, signal.SIG_IGN)
-        signal.signal(signal.SIGQUIT, lambda *_: os._exit(0))
-
-    def run(self) -> None:
-        """Answer until told to stop, or until it has answered enough."""
-        place = self.place
-        values.ValueClass = values.MultiProcessValue(lambda: place)  # type: ignore[no-untyped-call]
-        uvloop.run(self._serve())
-
-    async def _serve(self) -> None:
-        from transformer import serving  # noqa: PLC0415
-
-        program: Workers = self.wsgi
-        transformer = build(program.settings, metrics=SummedRegistry(), limiter=program.limiter)
-        if program.shelf.taken:
-            transformer.mornings.take_over(*program.shelf.taken)
-        server = serving.server(transformer)
-        watch = asyncio.create_task(self._watch(server))
-        await server.serve([each.sock for each in self.sockets])
-        watch.cancel()
-
-    async def _watch(self, server: Any) -> None:
-        retires = False
-        while True:
-            self.notify()
-            if os.getppid() != self.ppid:
-                server.should_exit = True
-            if not retires and server.server_state.total_requests >= self.max_requests:
-                log.info("worker.retires", extra={"requests": server.server_state.total_requests})
-                retires = True
-                server.retire(GRACE)
-            await asyncio.sleep(_SIGN_OF_LIFE)
 
 
 if __name__ == "__main__":
