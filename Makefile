@@ -46,12 +46,15 @@ fuzz: $(READY) ## Thousands of broken models against a process that serves
 	@$(BIN)/python -m tests.fuzz.model_corpus
 
 ##@ Measure it
-.PHONY: bench-batch bench-online load load-short model-report
+.PHONY: bench-batch bench-online judge-trials load load-short model-report
 bench-batch: $(READY) ## 11,000 stocks x 400 sessions beside a naive reference, in one run
 	@$(BIN)/python -m tests.benchmarks.bench_batch
 
 bench-online: $(READY) ## Our pair beside the best and the naive stock pair, interleaved, one core for each
 	@$(BIN)/python -m tests.benchmarks.bench_online
+
+judge-trials: $(READY) ## How often the judge of canaries is wrong, by kind of canary
+	@$(BIN)/python -m tests.judging_trials
 
 load: $(READY) ## A trading desk's load in full: 20 minutes, p95 below 100 ms, errors below 1 %
 	@$(BIN)/python -m tests.load
