@@ -22,18 +22,19 @@ from transformer.clients import Clients
 from transformer.edge import App, Edge, Guards, Start
 from transformer.fast import HotRoutes
 from transformer.hop import Hop
+from transformer.ledger_watch import EVERY_SECONDS, LedgerWatch
 from transformer.limits import Limiter
 from transformer.models import Models
 from transformer.mornings import Mornings, Rules
 from transformer.predictors import Predictors
 from transformer.replicas import Replicas, addresses
-from transformer.routes import docs, health, models, predictions, protocol
+from transformer.routes import docs, health, models, predictions, protocol, runs
 from transformer.routes.parts import Parts
 from transformer.service import Clock, PredictionService, utc_now
 from transformer.settings import TransformerSettings
 from transformer.tally import Tally
 from upper_circuit.market.database import Database
-from upper_circuit.telemetry.metrics import HopMetrics, HttpMetrics
+from upper_circuit.telemetry.metrics import BatchMetrics, HopMetrics, HttpMetrics
 
 RESOLVE_SECONDS = 5.0
 """How often PREDICTOR_HOST is looked up."""
@@ -73,6 +74,7 @@ class Transformer:
         self.models = Models(self.predictors)
         self.service = PredictionService(self.mornings, self._hop, self.models, self._tally, clock=clock)
         self._hot = HotRoutes(self.service)
+        self._ledger = LedgerWatch(self.database, BatchMetrics(metrics), clock)
         self._http_metrics = HttpMetrics(metrics)
         self._metrics = metrics
         self._background: list[asyncio.Task[None]] = []
@@ -85,6 +87,7 @@ class Transformer:
         await self.predictors.start()
         log.info("transformer.started", extra={"settings": self.settings.model_dump(mode="json")})
         self._keep_doing(self.mornings.refresh, self.settings.data_poll_seconds)
+        self._keep_doing(self._ledger.refresh, EVERY_SECONDS)
         if self.settings.predictor_host:
             self._keep_doing(self._resolve, RESOLVE_SECONDS)
 
@@ -103,6 +106,7 @@ class Transformer:
         if self._limiter is not None:
             await self._limiter.stop()
         self.mornings.stop()
+        self._ledger.stop()
         self.database.dispose()
         self.access.flush()
 
@@ -169,6 +173,7 @@ def routers(parts: Parts) -> list[APIRouter]:
     """Everything FastAPI serves, over the parts."""
     return [
         predictions.router(parts),
+        runs.router(parts),
         models.router(parts),
         health.router(parts),
         protocol.router(parts),

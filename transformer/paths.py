@@ -32,6 +32,8 @@ _LIMITED = (
     "/api/v1/predict",
     "/api/v1/batch_predict",
     "/api/v1/predictions",
+    "/api/v1/runs",
+    "/api/v1/sessions",
     "/api/v1/models",
     "/api/v1/models/reload",
     "/docs",
@@ -57,6 +59,7 @@ _KNOWN: dict[str, Path] = {
     contract.INFER_PATH: Path(contract.INFER_PATH, contract.INFER_PATH, most_bytes=contract.MOST_BYTES),
 }
 _BELOW = (
+    ("/api/v1/runs/", "/api/v1/runs/{date}"),
     ("/api/v1/stocks/", "/api/v1/stocks/{bse_code}/why"),
     ("/v2/repository/", "/v2/repository"),
     ("/docs/", "/docs"),

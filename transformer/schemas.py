@@ -32,11 +32,13 @@ PREDICTION: dict[str, Any] = {
 }
 
 
-class _Described(BaseModel):
+class Described(BaseModel):
+    """No field but these, each with its docstring as description."""
+
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-class PredictionRequest(_Described):
+class PredictionRequest(Described):
     """One stock on one morning."""
 
     model_config = ConfigDict(
@@ -67,7 +69,7 @@ class BatchRequest(RootModel[list[PredictionRequest]]):
     root: Annotated[list[PredictionRequest], Field(min_length=1, max_length=MOST_ASKED)]
 
 
-class Prediction(_Described):
+class Prediction(Described):
     """The answer to one question."""
 
     model_config = ConfigDict(
@@ -104,7 +106,7 @@ class Prediction(_Described):
     """Why it did not."""
 
 
-class Error(_Described):
+class Error(Described):
     """Every refusal."""
 
     error: Annotated[str, Field(examples=["STOCK_NOT_FOUND"])]
@@ -124,7 +126,7 @@ class BatchAnswer(RootModel[list[Prediction | Error]]):
     """In the order asked: an answer, or the error in its place."""
 
 
-class Health(_Described):
+class Health(Described):
     """How transformer and predictor are."""
 
     status: Literal["healthy", "unhealthy"]
@@ -155,7 +157,7 @@ class Model(BaseModel):
     error: str | None = None
 
 
-class Models(_Described):
+class Models(Described):
     """The registry as the predictor sees it; at most five minutes old."""
 
     model_type: str | None
@@ -166,7 +168,7 @@ class Models(_Described):
     models: list[Model]
 
 
-class ReplicaReload(_Described):
+class ReplicaReload(Described):
     """What became of one replica."""
 
     replica: str
@@ -179,7 +181,7 @@ class ReplicaReload(_Described):
     """Why it failed."""
 
 
-class Reload(_Described):
+class Reload(Described):
     """What became of every replica."""
 
     replicas: list[ReplicaReload]
@@ -191,7 +193,7 @@ class ReloadError(Error):
     replicas: list[ReplicaReload] | None = None
 
 
-class RecordedPrediction(_Described):
+class RecordedPrediction(Described):
     """One row of a morning's list."""
 
     bse_code: Code
@@ -203,7 +205,7 @@ class RecordedPrediction(_Described):
     prediction_timestamp: datetime | None
 
 
-class RecordedList(_Described):
+class RecordedList(Described):
     """A morning's list as its run recorded it, by probability, raw margin, code."""
 
     prediction_date: date
@@ -216,7 +218,7 @@ class RecordedList(_Described):
     predictions: list[RecordedPrediction]
 
 
-class Skipped(_Described):
+class Skipped(Described):
     """Why a stock has no score."""
 
     reason: str
@@ -233,7 +235,7 @@ class Why(Prediction):
     """Feature -> industry, sector or market: whose median stands in."""
 
 
-class WhyNot(_Described):
+class WhyNot(Described):
     """Why a stock has no score on that morning."""
 
     bse_code: Code
@@ -244,13 +246,13 @@ class WhyNot(_Described):
     skipped: Skipped
 
 
-class Ready(_Described):
+class Ready(Described):
     """Whether questions are taken."""
 
     ready: Literal[True]
 
 
-class Live(_Described):
+class Live(Described):
     """Whether the process works."""
 
     live: Literal[True]

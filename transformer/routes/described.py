@@ -97,6 +97,7 @@ def components() -> dict[str, Any]:
                 "description": "The id that came in, or was made.",
                 "schema": {"type": "string"},
             },
+            "X-Run-ID": {"description": "The run that left it.", "schema": {"type": "string"}},
             "Retry-After": {
                 "description": "Seconds after which asking again makes sense.",
                 "schema": {"type": "integer"},

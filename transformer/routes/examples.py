@@ -48,6 +48,52 @@ RECORDED: dict[str, Any] = {
         }
     ],
 }
+RUN: dict[str, Any] = {
+    "run_id": "upper-circuit-batch-28859610-6f1c2b0e",
+    "run_date": "2024-11-14",
+    "as_of": "2024-11-13",
+    "state": "done",
+    "reason": None,
+    "notes": None,
+    "model_type": "XGBoost",
+    "model_version": "1.0.0",
+    "data_version": 512,
+    "shards": {"done": 4},
+    "scored": 2012,
+    "skipped": 41,
+    "started_at": "2024-11-14T01:30:03Z",
+    "finished_at": "2024-11-14T01:30:21Z",
+    "seconds": 18,
+}
+RUN_DETAIL: dict[str, Any] = {
+    "run": RUN,
+    "model_versions": [{"model_version": "1.0.0", "predictions": 2012}],
+    "shards": [
+        {
+            "shard": 0,
+            "state": "done",
+            "scored": 503,
+            "skipped": 10,
+            "seconds": {"features": 1.274, "model": 0.061, "write": 0.118},
+            "reason": None,
+            "finished_at": "2024-11-14T01:30:19Z",
+        }
+    ],
+    "attempts": [
+        {
+            "token": 87,
+            "shard": 0,
+            "worker": "upper-circuit-batch-28859610-0-x7k2p",
+            "state": "done",
+            "reason": None,
+            "started_at": "2024-11-14T01:30:04Z",
+            "finished_at": "2024-11-14T01:30:19Z",
+        }
+    ],
+}
+SESSIONS: dict[str, Any] = {
+    "sessions": [{"day": "2024-11-13", "run": None}, {"day": "2024-11-14", "run": RUN}]
+}
 MODELS: dict[str, Any] = {
     "model_type": "XGBoost",
     "model_version": "1.0.0",
@@ -119,6 +165,9 @@ ANSWERS: dict[str, Any] = {
     "batch": BATCH,
     "why": WHY,
     "recorded": RECORDED,
+    "runs": {"runs": [RUN]},
+    "run": RUN_DETAIL,
+    "sessions": SESSIONS,
     "models": MODELS,
     "reload": RELOAD,
     "health": HEALTH,

@@ -134,3 +134,47 @@ class HopMetrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+
+
+class BatchMetrics:
+    """The morning runs, as whoever serves reads them from their ledger."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.last_success = Gauge(
+            "batch_run_last_success_timestamp_seconds",
+            "When the newest run date that has a list got it first; 0 before any.",
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )
+        self.duration = Gauge(
+            "batch_run_duration_seconds",
+            "Seconds from the beginning of that run to its report.",
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )
+        self.shards = Gauge(
+            "batch_shards",
+            "Shards of the newest run of the newest run date, by state: open, done, failed, skipped, lost.",
+            ["state"],
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )
+        self.stocks = Gauge(
+            "batch_stocks",
+            "Stocks of that run, by state: scored, skipped.",
+            ["state"],
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )
+        self.expected_today = Gauge(
+            "batch_expected_today",
+            "1 when today (Asia/Kolkata) is a session, so that a run is due at 07:00.",
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )
+        self.done_today = Gauge(
+            "batch_done_today",
+            "1 when a run of today (Asia/Kolkata) is done.",
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )

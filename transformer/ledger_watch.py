@@ -1,0 +1,125 @@
+"""
+The morning runs as metrics, for the alert that no run has come.
+
+A run that never started counts nothing itself, so somebody who is always there must say that it was due. Asked in the
+background and never by a scrape: a database that is away must not make Prometheus wait, and the last known values stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from transformer.mornings import PATIENCE
+from upper_circuit.errors import UpperCircuitError
+from upper_circuit.market.calendar import load_calendar
+from upper_circuit.market.database import Database
+from upper_circuit.market.days import IST
+from upper_circuit.market.schema import run_shards, runs
+from upper_circuit.telemetry.metrics import BatchMetrics
+
+EVERY_SECONDS = 30.0
+"""How often the ledger is read."""
+SHARD_STATES = ("open", "done", "failed", "skipped", "lost")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """What the ledger and the calendar say about the newest mornings."""
+
+    is_expected_today: bool
+    """Whether today is a session of the exchange."""
+    is_done_today: bool
+    """Whether a run of today is done."""
+    success: tuple[int, int] | None
+    """When the newest run date that has a list got it first (seconds since 1970), and the seconds that took."""
+    shards: dict[str, int]
+    """Of the newest run of the newest run date: shards by state."""
+    scored: int
+    skipped: int
+
+    @classmethod
+    def read(cls, database: Database, today: date) -> LedgerState:
+        """Ask the database; blocking."""
+        is_expected = load_calendar(database).is_session(today)
+        with database.reading("predictions") as connection:
+            is_done = runs.c.state == "done"
+            done_on = connection.scalar(sa.select(sa.func.max(runs.c.run_date)).where(is_done))
+            success = connection.execute(
+                sa.select(runs.c.finished_at, runs.c.finished_at - runs.c.started_at)
+                .where(is_done, runs.c.run_date == done_on)
+                .order_by(runs.c.finished_at)
+                .limit(1)
+            ).first()
+            newest = connection.scalar(
+                sa.select(runs.c.run_id)
+                .where(runs.c.state != "skipped")
+                .order_by(runs.c.run_date.desc(), runs.c.started_at.desc(), runs.c.run_id.desc())
+                .limit(1)
+            )
+            table = run_shards.c
+            sums = (sa.func.coalesce(sa.func.sum(column), 0) for column in (table.scored, table.skipped))
+            counts = connection.execute(
+                sa.select(table.state, sa.func.count(), *sums)
+                .where(table.run_id == newest)
+                .group_by(table.state)
+            ).all()
+        return cls(
+            is_expected_today=is_expected,
+            is_done_today=done_on is not None and done_on >= today,
+            success=None if success is None else (success[0], success[1]),
+            shards={state: shards for state, shards, _, _ in counts},
+            scored=sum(int(scored) for _, _, scored, _ in counts),
+            skipped=sum(int(skipped) for _, _, _, skipped in counts),
+        )
+
+
+class LedgerWatch:
+    """Brings the metrics up to date whenever it is told to."""
+
+    def __init__(self, database: Database, metrics: BatchMetrics, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, "ledger")
+        self._is_readable = True
+
+    async def refresh(self) -> None:
+        """Read the ledger; where that fails, everything stays as it was."""
+        today = self._clock().astimezone(IST).date()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                state = await asyncio.get_running_loop().run_in_executor(
+                    self._thread, LedgerState.read, self._database, today
+                )
+        except (sa.exc.SQLAlchemyError, UpperCircuitError, TimeoutError) as error:
+            if self._is_readable:
+                log.warning("ledger.unreadable", extra={"because": type(error).__name__})
+            self._is_readable = False
+            return
+        self._is_readable = True
+        self._show(state)
+
+    def stop(self) -> None:
+        """Let go of the thread; what it does is not waited for."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _show(self, state: LedgerState) -> None:
+        metrics = self._metrics
+        metrics.expected_today.set(state.is_expected_today)
+        metrics.done_today.set(state.is_done_today)
+        if state.success:
+            metrics.last_success.set(state.success[0])
+            metrics.duration.set(state.success[1])
+        for name in SHARD_STATES:
+            metrics.shards.labels(name).set(state.shards.get(name, 0))
+        metrics.stocks.labels("scored").set(state.scored)
+        metrics.stocks.labels("skipped").set(state.skipped)
