@@ -2,9 +2,10 @@
 The features of the whole market, computed by several processes.
 
 Python computes on one CPU a process, and people wait for this list before the market opens. Blocks of a hundred stocks
-go to whichever worker is free; a stock's row does not depend on its block, so their number and the order in which they
-end change nothing. Each worker reads the database by itself, since rows that travel between processes cost more than
-the features made of them, and every block says which state of the data it saw: blocks of two states are no market.
+go to whichever worker is free, and this process, which would only wait, computes from the other end; a stock's row does
+not depend on its block, so their number and the order in which they end change nothing. Each reads the database by
+itself, since rows that travel between processes cost more than the features made of them, and every block says which
+state of the data it saw: blocks of two states are no market.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -37,6 +39,10 @@ from upper_circuit.market.reading import read_data_version
 
 BLOCK = 100
 """Stocks a worker computes at a time: long enough to be worth a message, short enough to stop soon."""
+
+
+_AHEAD = 3
+"""Blocks that a worker is given before they are asked for, so that it never waits for this process."""
 
 
 class WorkersLost(DataUnavailable):
@@ -75,6 +81,7 @@ class Extraction:
 
     def __init__(self, location: str | Path, workers: int) -> None:
         self._location = location
+        self._ahead = _AHEAD * workers
         self._pool = ProcessPoolExecutor(workers, mp_context=_context(), initializer=_prepare_worker)
         self._pool.submit(_nothing)
 
@@ -103,23 +110,38 @@ class Extraction:
             progress: draw a bar on stderr.
         """
         blocks = [tuple(codes[at : at + BLOCK]) for at in range(0, len(codes), BLOCK)]
-        tasks: list[Future[Extracted]] = []
         done = []
         try:
-            tasks.extend(
-                self._pool.submit(_compute, self._location, run_date, data_version, block) for block in blocks
-            )
             with _bar(len(codes), shown=progress) as advance:
-                for block, task in zip(blocks, tasks, strict=True):
-                    done.append(task.result())
+                for block, result in self._computed(run_date, data_version, blocks):
+                    done.append(result)
                     advance(len(block))
                     after_each()
         except BrokenProcessPool as error:
             raise WorkersLost("a worker process died; with too little memory, lower BATCH_WORKERS") from error
-        finally:
-            for task in tasks:
-                task.cancel()
         return Extracted.concat(done)
+
+    def _computed(
+        self, run_date: date, data_version: int, blocks: Sequence[tuple[str, ...]]
+    ) -> Iterator[tuple[tuple[str, ...], Extracted]]:
+        """Blocks and what was made of them, in no order. The workers are given the first ones, a few ahead."""
+        waiting = deque(blocks)
+        given: deque[tuple[tuple[str, ...], Future[Extracted]]] = deque()
+        with ExitStack() as own:
+            opened = None
+            while waiting or given:
+                while waiting and len(given) < self._ahead:
+                    block = waiting.popleft()
+                    given.append(
+                        (block, self._pool.submit(_work, self._location, run_date, data_version, block))
+                    )
+                if waiting and not given[0][1].done():
+                    block = waiting.pop()
+                    opened = opened or own.enter_context(_Opened.at(self._location))
+                    yield block, _compute(opened, run_date, data_version, block)
+                else:
+                    block, task = given.popleft()
+                    yield block, task.result()
 
 
 def default_workers() -> int:
@@ -163,23 +185,41 @@ class _Opened:
     calendar: Calendar
     data_version: int
 
+    @classmethod
+    def now(cls, location: str | Path) -> _Opened:
+        """A process's own way into the database."""
+        database = Database.at(location)
+        with database.reading("market") as connection:
+            return cls(database, read_calendar(connection), read_data_version(connection))
+
+    @classmethod
+    @contextmanager
+    def at(cls, location: str | Path) -> Iterator[_Opened]:
+        """The same for a process that goes on living, closed when the block ends."""
+        opened = cls.now(location)
+        try:
+            yield opened
+        finally:
+            opened.database.dispose()
+
 
 @cache
-def _open(location: str | Path, _data_version: int) -> _Opened:
-    """A worker's own way into the database, opened anew for another state of the data."""
-    database = Database.at(location)
-    with database.reading("market") as connection:
-        return _Opened(database, read_calendar(connection), read_data_version(connection))
+def _opened(location: str | Path, _data_version: int) -> _Opened:
+    """A worker's, opened anew for another state of the data."""
+    return _Opened.now(location)
 
 
-def _compute(location: str | Path, run_date: date, data_version: int, codes: tuple[str, ...]) -> Extracted:
-    opened = _open(location, data_version)
+def _work(location: str | Path, run_date: date, data_version: int, codes: tuple[str, ...]) -> Extracted:
+    return _compute(_opened(location, data_version), run_date, data_version, codes)
+
+
+def _compute(opened: _Opened, run_date: date, data_version: int, codes: tuple[str, ...]) -> Extracted:
     try:
         market = Market.load(opened.database, run_date=run_date, codes=codes, calendar=opened.calendar)
     except ValueError as error:  # bytes that are no bars
         if len(codes) == 1:
             return Extracted(None, {codes[0]: str(error)})
-        return Extracted.concat([_compute(location, run_date, data_version, (code,)) for code in codes])
+        return Extracted.concat([_compute(opened, run_date, data_version, (code,)) for code in codes])
     if not data_version == opened.data_version == market.data_version:
         raise MarketChanged("the market database is being changed; run again when the ingest has ended")
     return Extracted(raw(market.as_of(run_date)), {})

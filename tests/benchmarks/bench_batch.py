@@ -83,6 +83,9 @@ def prepare(stocks: int, sessions: int) -> Ground:
         shutil.rmtree(made.folder)
         registry(folder / "models", "1.0.0", trees=300, depth=6, rows=20_000)
         about.write_text(json.dumps({"run_date": made.next_session.isoformat()}))
+    kept = Database.at(folder / "db")
+    upgrade(kept)  # it may have been made by an older release
+    kept.dispose()
     return Ground(folder, date.fromisoformat(json.loads(about.read_text())["run_date"]))
 
 

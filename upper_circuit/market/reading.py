@@ -7,20 +7,24 @@ forty times as much.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 
 from upper_circuit.market import schema
-from upper_circuit.market.days import day_of, first_day, quarter_of
+from upper_circuit.market.days import Days, day_of, first_day, quarters_of
 from upper_circuit.market.events import NEVER, Announcements, CircuitQuarters, Meetings, Results
 from upper_circuit.market.windows import WINDOW, Factors, Histories
 
 Rows = Sequence[Sequence[Any]]
 Index = dict[str, int]
+
+_MOST_LOOKED_UP = 2_000
 
 
 def read_histories(
@@ -31,17 +35,15 @@ def read_histories(
     Codes None means every stock with bars in those years; from_year None means all of history.
     """
     table = schema.packed_prices
-    columns = sa.select(table.c.bse_code, table.c.year, table.c.payload)
-    recent = _of(columns, table, codes)
+    columns = table.c.bse_code, table.c.year, table.c.payload
     if from_year is None:
-        return _histories(connection.execute(recent).all(), codes)
-    rows = connection.execute(recent.where(table.c.year >= from_year)).all()
+        return _histories(_rows(connection, columns, codes), codes)
+    rows = _rows(connection, columns, codes, table.c.year >= from_year)
     histories = _histories(rows, codes)
     short = histories.short_of(WINDOW, day)
     if not short:
         return histories
-    older = connection.execute(_of(columns, table, short).where(table.c.year < from_year)).all()
-    return _histories([*rows, *older], codes)
+    return _histories([*rows, *_rows(connection, columns, short, table.c.year < from_year)], codes)
 
 
 def _histories(rows: Rows, codes: Sequence[str] | None) -> Histories:
@@ -55,9 +57,9 @@ def _histories(rows: Rows, codes: Sequence[str] | None) -> Histories:
 def read_factors(connection: sa.Connection, codes: tuple[str, ...]) -> Factors:
     """Factors in effect: where a user's row and an inferred one meet, the user's counts; factor 1 is none."""
     table = schema.corporate_actions
-    query = _of(sa.select(table.c.bse_code, table.c.ex_date, table.c.source, table.c.factor), table, codes)
+    columns = table.c.bse_code, table.c.ex_date, table.c.source, table.c.factor
     effective: dict[tuple[str, date], float] = {}
-    for code, ex_date, source, factor in connection.execute(query).all():
+    for code, ex_date, source, factor in _rows(connection, columns, codes):
         if source == "user":
             effective[code, ex_date] = factor
         else:
@@ -68,80 +70,66 @@ def read_factors(connection: sa.Connection, codes: tuple[str, ...]) -> Factors:
         for (code, ex_date), factor in effective.items()
         if code in index and factor != 1.0
     )
-    stock, ex_day, factor = _columns(rows, 3)
+    stock, ex_day, factor = _arrays(rows, 3)
     return Factors(stock.astype(np.int64), ex_day.astype(np.int32), factor.astype(np.float64))
 
 
 def read_results(connection: sa.Connection, codes: tuple[str, ...]) -> Results:
     """Results as a grid of figures and a list of filings; of a quarter filed more than once, the first counts."""
     table = schema.quarterly_results
-    query = _of(
-        sa.select(
-            table.c.bse_code,
-            table.c.quarter_end,
-            table.c.announced_at,
-            table.c.revenue,
-            table.c.net_profit,
-            table.c.eps,
-            table.c.basis,
-        ),
-        table,
-        codes,
-    ).order_by(table.c.announced_at.desc())
-    index = _index(codes)
-    filings = [row for row in connection.execute(query).all() if row[0] in index]
-    rows = [row for row in filings if row[6] == "standalone"]
-    stock = np.array([index[row[0]] for row in rows], dtype=np.int64)
-    quarters = {end: quarter_of(day_of(end)) for end in {row[1] for row in rows}}
-    quarter = np.array([quarters[row[1]] for row in rows], dtype=np.int64)
-    first = int(quarter.min()) if rows else 0
-    width = int(quarter.max()) - first + 1 if rows else 1
+    columns = (
+        table.c.bse_code,
+        _unparsed(table.c.quarter_end),
+        table.c.announced_at,
+        table.c.basis,
+        table.c.revenue,
+        table.c.net_profit,
+        table.c.eps,
+    )
+    stock, ends, moments, basis, *figures = _columns(connection, columns, codes)
+    announced = np.array(moments, np.int64)
+    counted = np.array([at for at, each in enumerate(basis) if each == "standalone"], np.int64)
+    counted = counted[np.argsort(-announced[counted], kind="stable")]  # the first filing is written last
+    quarter = quarters_of(_days(ends))[counted].astype(np.int64)
+    first = int(quarter.min()) if len(counted) else 0
+    width = int(quarter.max()) - first + 1 if len(counted) else 1
+    at = (stock[counted], quarter - first)
     announced_at = np.full((len(codes), width), NEVER, dtype=np.int64)
-    figures = np.full((3, len(codes), width), np.nan)
-    at = (stock, quarter - first)
-    announced_at[at] = [row[2] for row in rows]
-    for number, values in enumerate(figures):
-        values[at] = [np.nan if row[3 + number] is None else row[3 + number] for row in rows]
+    announced_at[at] = announced[counted]
+    grids = np.full((3, len(codes), width), np.nan)
+    for grid, figure in zip(grids, figures, strict=True):
+        grid[at] = np.array(figure, np.float64)[counted]  # None becomes NaN
     return Results(
         first,
         announced_at,
-        revenue=figures[0],
-        net_profit=figures[1],
-        eps=figures[2],
-        filing_stock=np.array([index[row[0]] for row in filings], dtype=np.int64),
-        filing_at=np.array([row[2] for row in filings], dtype=np.int64),
+        revenue=grids[0],
+        net_profit=grids[1],
+        eps=grids[2],
+        filing_stock=stock,
+        filing_at=announced,
     )
 
 
 def read_announcements(connection: sa.Connection, codes: tuple[str, ...], since: int | None) -> Announcements:
     """Announcements from a moment on (None: all), sorted by stock and moment."""
     table = schema.announcement_scores
-    query = _of(sa.select(table.c.bse_code, table.c.announced_at, table.c.score, table.c.event), table, codes)
-    if since is not None:
-        query = query.where(table.c.announced_at >= since)
-    index = _index(codes)
-    rows = [(index[row[0]], *row[1:]) for row in connection.execute(query).all() if row[0] in index]
-    stock, announced_at, score, event = _columns(rows, 4)
+    columns = table.c.bse_code, table.c.announced_at, table.c.score, table.c.event
+    recent = () if since is None else (table.c.announced_at >= since,)
+    stock, *told = _columns(connection, columns, codes, *recent)
+    announced_at, score, event = (
+        np.array(column, kind) for column, kind in zip(told, (np.int64, np.float64, np.int64), strict=True)
+    )
     # A total order, so that sums over a stock's items do not depend on how the database returns its rows.
     order = np.lexsort((event, score, announced_at, stock))
-    return Announcements(
-        stock[order].astype(np.int64),
-        announced_at[order].astype(np.int64),
-        score[order].astype(np.float64),
-        event[order].astype(np.int64),
-    )
+    return Announcements(stock[order], announced_at[order], score[order], event[order])
 
 
 def read_meetings(connection: sa.Connection, codes: tuple[str, ...]) -> Meetings:
     """Board meetings for financial results."""
     table = schema.earnings_calendar
-    query = _of(sa.select(table.c.bse_code, table.c.meeting_date, table.c.published_at), table, codes)
-    index = _index(codes)
-    rows = [
-        (index[row[0]], day_of(row[1]), row[2]) for row in connection.execute(query).all() if row[0] in index
-    ]
-    stock, day, published_at = _columns(rows, 3)
-    return Meetings(stock.astype(np.int64), day.astype(np.int32), published_at.astype(np.int64))
+    columns = table.c.bse_code, _unparsed(table.c.meeting_date), table.c.published_at
+    stock, day, published_at = _columns(connection, columns, codes)
+    return Meetings(stock, _days(day), np.array(published_at, np.int64))
 
 
 def read_quarters(
@@ -149,24 +137,19 @@ def read_quarters(
 ) -> CircuitQuarters:
     """Locked days and bars by calendar quarter (None: all quarters)."""
     table = schema.circuit_quarters
-    query = _of(
-        sa.select(table.c.bse_code, table.c.history_start, table.c.quarter, table.c.locked, table.c.bars),
-        table,
-        codes,
-    )
-    found: list[Sequence[Any]]
+    start = _unparsed(table.c.history_start)
+    columns = table.c.bse_code, start, table.c.quarter, table.c.locked, table.c.bars
     if quarters is None:
-        found = list(connection.execute(query).all())
+        stock, began, *counts = _columns(connection, columns, codes)
     else:
-        found = list(connection.execute(query.where(table.c.quarter.in_(quarters))).all())
+        stock, began, *counts = _columns(connection, columns, codes, table.c.quarter.in_(quarters))
         # A history that began later has no row in these quarters, yet it is what makes theirs another history's.
-        later = _of(sa.select(table.c.bse_code, table.c.history_start), table, codes).distinct()
-        later = later.where(table.c.history_start >= first_day(min(quarters)))
-        found += [(row[0], row[1], 0, 0, 0) for row in connection.execute(later).all()]
-    index = _index(codes)
-    rows = [(index[row[0]], day_of(row[1]), *row[2:]) for row in found if row[0] in index]
-    stock, history_day, quarter, locked, bars = (column.astype(np.int64) for column in _columns(rows, 5))
-    return CircuitQuarters(stock, history_day.astype(np.int32), quarter, locked, bars)
+        begun_later = table.c.history_start >= first_day(min(quarters))
+        others, later = _columns(connection, columns[:2], codes, begun_later)
+        stock, began = np.concatenate([stock, others]), (*began, *later)
+        counts = [(*column, *[0] * len(others)) for column in counts]
+    quarter, locked, bars = (np.array(column, np.int64) for column in counts)
+    return CircuitQuarters(stock, _days(began), quarter, locked, bars)
 
 
 def read_data_version(connection: sa.Connection) -> int:
@@ -174,14 +157,59 @@ def read_data_version(connection: sa.Connection) -> int:
     return connection.execute(sa.select(schema.data_version.c.version)).scalar() or 0
 
 
-def _of(query: sa.Select[Any], table: sa.Table, codes: Sequence[str] | None) -> sa.Select[Any]:
-    # Past a few thousand codes one scan is cheaper than as many look-ups; the caller drops what it did not ask for.
-    return query if codes is None or len(codes) > 2_000 else query.where(table.c.bse_code.in_(codes))
+def _rows(
+    connection: sa.Connection,
+    columns: Sequence[sa.ColumnElement[Any]],
+    codes: Sequence[str] | None,
+    *conditions: sa.ColumnElement[bool],
+) -> Rows:
+    """The rows of some stocks, the first column being their code; None: of all.
+
+    Past a few thousand codes one scan is cheaper than as many look-ups, and gives rows of others too.
+    """
+    query = sa.select(*columns).where(*conditions)
+    if codes is None or len(codes) > _MOST_LOOKED_UP:
+        return connection.execute(query).all()
+    # One parameter, whatever the number of codes: a hundred take longer to prepare than their rows to read.
+    if connection.dialect.name == "sqlite":
+        listed = sa.func.json_each(sa.bindparam("codes", json.dumps(list(codes)))).table_valued("value")
+        query = query.where(columns[0].in_(sa.select(listed.c.value)))
+    else:
+        query = query.where(columns[0] == sa.any_(sa.bindparam("codes", list(codes), sa.ARRAY(sa.Text))))
+    return connection.execute(query).all()
+
+
+def _columns(
+    connection: sa.Connection,
+    columns: Sequence[sa.ColumnElement[Any]],
+    codes: tuple[str, ...],
+    *conditions: sa.ColumnElement[bool],
+) -> tuple[npt.NDArray[np.int64], *tuple[tuple[Any, ...], ...]]:
+    """The rows of some stocks, column by column; the first becomes each row's position in `codes`."""
+    rows = _rows(connection, columns, codes, *conditions)
+    index = _index(codes)
+    if len(codes) > _MOST_LOOKED_UP:
+        rows = [row for row in rows if row[0] in index]
+    if not rows:
+        return np.zeros(0, np.int64), *[()] * (len(columns) - 1)
+    first, *others = zip(*rows, strict=True)
+    return np.array([index[code] for code in first], np.int64), *others
+
+
+def _unparsed(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """A date as the driver gives it, text or date: `_days` parses each once, not once a row."""
+    return sa.type_coerce(column, sa.Text)
+
+
+def _days(dates: Sequence[Any]) -> Days:
+    """The days of a column that was left unparsed."""
+    days = {each: day_of(date.fromisoformat(str(each))) for each in set(dates)}
+    return np.array([days[each] for each in dates], np.int32)
 
 
 def _index(codes: tuple[str, ...]) -> Index:
     return {code: at for at, code in enumerate(codes)}
 
 
-def _columns(rows: Rows, count: int) -> list[np.ndarray[Any, np.dtype[Any]]]:
+def _arrays(rows: Rows, count: int) -> list[np.ndarray[Any, np.dtype[Any]]]:
     return [np.array(column) for column in zip(*rows, strict=True)] if rows else [np.zeros(0)] * count
