@@ -66,11 +66,17 @@ model-report: $(READY) ## How good the model is on real history: MARKET_DATA=<fo
 	@$(BIN)/upper-circuit model-report
 
 ##@ Ship it
-.PHONY: images
+.PHONY: images e2e e2e-full
 images: ## Container images; DOCKER=<client>, TAG=<version>
 	@for program in transformer predictor batch tools; do \
 	  $(DOCKER) build $(DOCKER_BUILD) --build-arg VERSION=$(TAG) --build-arg REVISION=$$(git rev-parse HEAD) \
 	    -f Dockerfile.$$program -t upper-circuit/$$program:$(TAG) -t upper-circuit/$$program . || exit 1; done
+
+e2e: $(READY) ## Cluster tests, one of each kind, on the cluster at KUBECONFIG; wants the images with TAG=dev on its nodes
+	@$(BIN)/python -m pytest -q -p no:xdist --with-e2e tests/e2e
+
+e2e-full: $(READY) ## All cluster tests
+	@$(BIN)/python -m pytest -q -p no:xdist --with-e2e --full tests/e2e
 
 ##@ Keep it
 .PHONY: lock clean

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 from tests.postgres import database, migrated_folder, postgres  # noqa: F401  # fixtures of every test
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The switches of the cluster tests, which nobody runs by accident."""
+    group = parser.getgroup("cluster")
+    group.addoption("--with-e2e", action="store_true", help="run tests/e2e on the cluster at KUBECONFIG")
+    group.addoption("--full", action="store_true", help="all of them, not one of each kind")
+    group.addoption("--keep", action="store_true", help="leave their namespaces for a look")
+
+
 @pytest.fixture(scope="session")
 def market_data() -> Path:
     """The folder of real exchange files that MARKET_DATA names; the test is skipped without it."""
