@@ -12,12 +12,14 @@ import sys
 import typer
 
 from cli import database, models
+from cli.backfill import backfill
 from cli.bootstrap import bootstrap
 from cli.demo import demo
 from cli.explain import explain
 from cli.features import features
 from cli.ingest import import_history, ingest, repack
 from cli.model_report import model_report
+from cli.runs import runs
 from cli.score import score
 from cli.serve import serve
 from cli.train import train
@@ -43,6 +45,8 @@ for command in (
     serve,
     model_report,
     bootstrap,
+    runs,
+    backfill,
 ):
     app.command()(command)
 for name, group in {"models": models.app, "database": database.app}.items():

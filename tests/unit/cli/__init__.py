@@ -1,0 +1,1 @@
+"""Commands of people, apart from what they talk to."""
