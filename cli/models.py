@@ -7,14 +7,15 @@ each of them says which comes next.
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.push import push
+from cli.receive import login, receive
+from cli.tables import aligned
 from upper_circuit.errors import ModelRejected
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from upper_circuit.models.registry import Registry
     from upper_circuit.models.version import ModelVersion
 
-app = typer.Typer(help="Models: list, show, verify, promote.", no_args_is_help=True)
+app = typer.Typer(help="Models: list, show, verify, promote, and into a cluster.", no_args_is_help=True)
 
 RegistryPath = Annotated[
     Path, typer.Option("--registry", envvar="MODEL_REGISTRY_PATH", help="Folder of the model registry.")
@@ -47,7 +48,7 @@ def list_models(registry: RegistryPath = _DEFAULT) -> None:
         return
 
     head = ("VERSION", "PROMOTED", "CREATED", "FITTED ON", "TEST F1", "PR-AUC", "SIZE")
-    _table([head, *(_row(models, version, promoted) for version in versions)])
+    typer.echo("\n".join(aligned([head, *(_row(models, version, promoted) for version in versions)])))
     if promoted is None:
         typer.echo(f"no version is promoted\nnext: upper-circuit models promote {versions[-1]}")
     elif versions[-1] > promoted:
@@ -79,7 +80,7 @@ def show(version: VersionName, registry: RegistryPath = _DEFAULT) -> None:
     for name, fact in facts.items():
         typer.echo(f"{name:<12} {fact}")
     typer.echo("")
-    _table(_metrics(manifest))
+    typer.echo("\n".join(aligned(_metrics(manifest))))
     typer.echo(f"next: upper-circuit models verify {manifest.version}")
 
 
@@ -113,7 +114,7 @@ def promote(
 
     models = Registry(registry)
     wanted = _version(models, version)
-    before = models.promote(wanted, by=by or _login(), at=datetime.now(UTC), fingerprint=FINGERPRINT)
+    before = models.promote(wanted, by=by or login(), at=datetime.now(UTC), fingerprint=FINGERPRINT)
     if before == wanted:
         typer.echo(f"{wanted} is sound and stays promoted\nnext: upper-circuit models list")
     elif before is None:
@@ -161,14 +162,5 @@ def _figure(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.4f}"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(row[at]) for row in rows if len(row) == len(rows[0])) for at in range(len(rows[0]))]
-    for row in rows:
-        typer.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)).rstrip())
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "unknown"
+app.command()(push)
+app.command()(receive)

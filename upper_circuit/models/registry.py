@@ -110,15 +110,40 @@ class Registry:
         `documents` (name to content; .md, .txt, .png) lie beside it: the report of its training. A version that is
         there already raises PublishRefused, one that fails the gate ModelRejected; both change nothing.
         """
+        files = {MODEL_FILE: booster, MANIFEST_FILE: manifest.to_yaml().encode(), **(documents or {})}
+        return self._place(files, manifest, fingerprint=manifest.feature_fingerprint)
+
+    def adopt(self, version: ModelVersion, files: Mapping[str, bytes], *, fingerprint: str) -> bool:
+        """Put a version that another registry has published into this one, byte for byte, proven like any other.
+
+        False where it is there already and equal; another one under its number raises PublishRefused, one that fails
+        the gate (or was trained on other features than `fingerprint`) ModelRejected.
+        """
+        try:
+            text = files[MANIFEST_FILE].decode()
+        except (KeyError, UnicodeDecodeError) as error:
+            raise ModelRejected(
+                str(version), "manifest", f"{MANIFEST_FILE} cannot be read: {error!r}"
+            ) from error
+        manifest = Manifest.parse(text, version=str(version))
+        if manifest.version != version:
+            raise ModelRejected(
+                str(version), "manifest", f"{MANIFEST_FILE} is that of version {manifest.version}"
+            )
+        there = self._type(manifest.model_type) / str(version)
+        if there.is_dir() and dict(files) == {path.name: path.read_bytes() for path in there.iterdir()}:
+            return False
+        self._place(files, manifest, fingerprint=fingerprint)
+        return True
+
+    def _place(self, files: Mapping[str, bytes], manifest: Manifest, *, fingerprint: str) -> Path:
         version = str(manifest.version)
         target = self._type(manifest.model_type) / version
         if target.exists():
             raise PublishRefused(version, f"{target} exists, and a published version never changes")
-        files = {MODEL_FILE: booster, MANIFEST_FILE: manifest.to_yaml().encode()}
-        for name, content in (documents or {}).items():
+        for name in set(files) - {MODEL_FILE, MANIFEST_FILE}:
             if DOCUMENT.fullmatch(name) is None:
                 raise PublishRefused(version, f"document {name!r}: .md, .txt and .png are allowed")
-            files[name] = content
 
         staging = target.parent / STAGING / f"{version}-{secrets.token_hex(4)}"
         staging.mkdir(parents=True)
@@ -126,7 +151,7 @@ class Registry:
             for name, content in files.items():
                 _write(staging / name, content, mode=0o444)
             _sync(staging)
-            verify(staging, version=manifest.version, fingerprint=manifest.feature_fingerprint)
+            verify(staging, version=manifest.version, fingerprint=fingerprint)
             _rename_to_new(staging, target, version)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
