@@ -115,7 +115,12 @@ def test_answers_are_as_described(little: LittleMarket, described: dict[str, Any
         ("get", "/api/v1/runs", "/api/v1/runs", None),
         ("get", "/api/v1/runs/{date}", f"/api/v1/runs/{little.run_date}", None),
         ("get", "/api/v1/runs/{date}/report", f"/api/v1/runs/{little.run_date}/report", None),
-        ("get", "/api/v1/runs/{date}/predictions.csv", f"/api/v1/runs/{little.run_date}/predictions.csv", None),
+        (
+            "get",
+            "/api/v1/runs/{date}/predictions.csv",
+            f"/api/v1/runs/{little.run_date}/predictions.csv",
+            None,
+        ),
         ("get", "/api/v1/sessions", f"/api/v1/sessions?from={little.run_date}&to={little.run_date}", None),
         ("get", "/v2", "/v2", None),
         ("get", "/v2/health/live", "/v2/health/live", None),
