@@ -3,6 +3,8 @@
 
 The one place where what went wrong becomes an exit code. A scheduler understands nothing else, so whose fault it is,
 which the error tree says, decides here whether trying again makes sense.
+
+As a pod of a Job (BATCH_JOB_NAME is set) it needs no date and does one shard of a run that other pods share.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ import argparse
 import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,6 +25,10 @@ from batch.exits import Exit
 
 if TYPE_CHECKING:
     from batch.interruption import Stop
+    from batch.pod import Pod
+    from batch.predictor import BatchPredictor
+    from batch.report import BatchReport
+    from batch.settings import BatchSettings
 
 log = logging.getLogger("batch")
 
@@ -29,7 +37,7 @@ log = logging.getLogger("batch")
 class Asked:
     """What a command line asks for; None: what the settings say."""
 
-    date: date
+    date: date | None
     workers: int | None = None
     output: Path | None = None
     model_version: str | None = None
@@ -55,12 +63,13 @@ def run(asked: Asked) -> int:
         try:
             return _run(asked, stop)
         except Exception as error:  # noqa: BLE001  # a process must turn anything into an exit code
-            return _exit_for(error)
+            return exit_for(error)
 
 
 def _run(asked: Asked, stop: Stop) -> Exit:
     from batch.freshness import Tolerance  # noqa: PLC0415
     from batch.morning import Choices  # noqa: PLC0415
+    from batch.pod import NoRunDate, Pod  # noqa: PLC0415
     from batch.predictor import BatchPredictor, new_run_id  # noqa: PLC0415
     from batch.settings import BatchSettings  # noqa: PLC0415
     from upper_circuit.telemetry import logs  # noqa: PLC0415
@@ -69,52 +78,76 @@ def _run(asked: Asked, stop: Stop) -> Exit:
         batch_workers=asked.workers, output_dir=asked.output, preferred_model_version=asked.model_version
     )
     logs.configure(settings.log_level)
+    pod = Pod.of(settings, asked.date, now=time.time())
+    run_date = pod.run_date if pod else asked.date
+    if run_date is None:
+        raise NoRunDate(
+            "the following arguments are required: --date (a pod of a Job has it from the Job's name)"
+        )
     choices = Choices(
         workers=settings.batch_workers,
         tolerance=Tolerance(settings.batch_min_price_share, asked.allow_stale, asked.allow_missing_tables),
         upcoming_earnings=asked.upcoming_earnings,
         model_version=settings.preferred_model_version,
+        other_model_version=settings.other_model_version,
     )
     predictor = BatchPredictor(
         asked.registry or settings.model_registry_path,
         asked.database or settings.database,
-        settings.output_dir,
+        settings.output,
         choices=choices,
         stop=stop,
     )
-    run_id = new_run_id(asked.date)
-    with logs.bound(run_id=run_id, run_date=asked.date):
-        report = predictor.predict_all_stocks(asked.date, run_id=run_id)
-        sys.stdout.write(f"{report.text}{report.csv_path}\n{report.skipped_path}\n{report.report_path}\n")
-        if settings.notify_email_to or settings.slack_webhook_url:
-            from batch.notify import notify  # noqa: PLC0415  # mail and TLS cost what most never use
-
-            notify(settings, report)
+    run_id = pod.part.run_id if pod else new_run_id(run_date)
+    with logs.bound(run_id=run_id, run_date=run_date):
+        report = _part(predictor, pod) if pod else predictor.predict_all_stocks(run_date, run_id=run_id)
+        if report:
+            tell(settings, report, are_files_written=settings.output is not None)
     return Exit.DONE
 
 
-def _exit_for(error: Exception) -> Exit:
+def _part(predictor: BatchPredictor, pod: Pod) -> BatchReport | None:
+    """One pod's part; what ends it before it has a shard is recorded too, where nobody comes after it."""
+    from batch.verdict import verdict  # noqa: PLC0415
+
+    try:
+        return predictor.predict_part(pod.run_date, pod.part)
+    except Exception as error:
+        code = verdict(error)
+        if code is Exit.NOTHING_CAN or (code is Exit.RETRY and not pod.part.retried):
+            reason = f"{type(error).__name__}: {error}"
+            with suppress(Exception):  # the database may be what failed
+                predictor.give_up(pod.run_date, pod.part.run_id, reason, whole_run=code is Exit.NOTHING_CAN)
+        raise
+
+
+def tell(settings: BatchSettings, report: BatchReport, *, are_files_written: bool) -> None:
+    """Print a report and where its files are, and send it to whom it is to be sent."""
+    where = (
+        f"{report.csv_path}\n{report.skipped_path}\n{report.report_path}\n"
+        if are_files_written
+        else f"no files were asked for: GET /api/v1/runs/{report.run_date}/report and /predictions.csv have them\n"
+    )
+    sys.stdout.write(report.text + where)
+    if settings.notifies:
+        from batch.notify import notify  # noqa: PLC0415  # mail and TLS cost what most never use
+
+        notify(settings, report)
+
+
+def exit_for(error: Exception) -> Exit:
+    """Say in one line what stopped a process, a defect with its stack; gives the exit code."""
     from batch.interruption import Interrupted  # noqa: PLC0415
-    from batch.ledger import NoSuchShard  # noqa: PLC0415
+    from batch.verdict import verdict  # noqa: PLC0415
     from upper_circuit import errors  # noqa: PLC0415
 
-    match error:
-        case errors.NotASession():
-            sys.stdout.write(f"skipped: no session, next is {error.next_session}\n")
-            return Exit.DONE
-        case Interrupted() | errors.Fenced():
-            code = Exit.INTERRUPTED
-        case NoSuchShard():
-            code = Exit.HOPELESS
-        case errors.ModelUnavailable() | errors.SchemaOutdated() | errors.BadInput():
-            code = Exit.NOTHING_CAN
-        case errors.UpperCircuitError():
-            code = Exit.RETRY
-        case _:
-            log.error("batch.failed", exc_info=error)
-            return Exit.RETRY
-    sys.stderr.write(f"batch: {error}\n")
-    return code
+    if isinstance(error, errors.NotASession):
+        sys.stdout.write(f"skipped: no session, next is {error.next_session}\n")
+    elif isinstance(error, errors.UpperCircuitError | Interrupted):
+        sys.stderr.write(f"batch: {error}\n")
+    else:
+        log.error("batch.failed", exc_info=error)
+    return verdict(error)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -125,7 +158,10 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m batch", description="Score the whole market as of a morning.")
     parser.add_argument(
-        "--date", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD", help="the run date, a session"
+        "--date",
+        type=date.fromisoformat,
+        metavar="YYYY-MM-DD",
+        help="the run date, a session [in a pod: what the Job's name ends in]",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes [BATCH_WORKERS, CPUs - 1]")
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the files [OUTPUT_DIR]")

@@ -3,18 +3,23 @@ How the shards of a run come to one plan.
 
 Making a plan takes a pass over the whole market. One process makes it, under a lease that it renews while it works,
 and the others wait; when the planner dies, its lease runs out and another takes over. A planner that was only slow
-finds its lease gone and its plan not wanted: the plan is stored once and never changed.
+finds its lease gone and its plan not wanted: of one state of the market there is one plan, and it never changes.
+
+Where the market changed before every shard was read, no plan of the state that was can be fulfilled. Then one of those
+who found out plans anew, under the same lease, and writes the shards that were done anew in the transaction that stores
+the plan: a run's rows are of one state of the market, always (docs/adr/0011).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import sqlalchemy as sa
 
 from batch.ledger import Attempt, Ledger, require_newest
+from batch.ledger_rows import shard_states
 from batch.plan import Plan
 from upper_circuit.market.schema import runs
 
@@ -23,6 +28,12 @@ LEASE_SECONDS = 30
 LOOK_AGAIN_SECONDS = 0.2
 
 Renew = Callable[[], None]
+Rewrite = Callable[[sa.Connection, Plan, Sequence[int]], None]
+"""Writes shards anew that were done under the plan before, inside the transaction that stores this one."""
+
+
+def _nothing_to_rewrite(_connection: sa.Connection, _plan: Plan, _shards: Sequence[int]) -> None:
+    """For plans that are the first of their run."""
 
 
 def agree(
@@ -30,6 +41,8 @@ def agree(
     attempt: Attempt,
     make: Callable[[Renew], Plan],
     *,
+    after: int | None = None,
+    rewrite: Rewrite = _nothing_to_rewrite,
     pause: Callable[[float], None] = time.sleep,
 ) -> Plan:
     """The run's plan: as stored, or made here, or waited for.
@@ -39,9 +52,11 @@ def agree(
         attempt: who asks; Fenced when it was replaced meanwhile.
         make: makes the plan, and calls what it is handed now and then, which keeps the lease. What it raises goes
             through, after the lease was given back.
+        after: a state of the market that is gone: only the plan of a later one will do. None: any plan.
+        rewrite: called where `make` was and its plan takes the place of another.
         pause: how to wait so many seconds while another process plans.
     """
-    lease = _Lease(ledger, attempt)
+    lease = _Lease(ledger, attempt, after)
     while True:
         stored = lease.take()
         if stored:
@@ -49,28 +64,30 @@ def agree(
         if lease.is_mine:
             with lease.given_back_on_error():
                 plan = make(lease.renew)
-            lease.store(plan)  # read back above: another planner may have been first
+            lease.store(plan, rewrite)  # read back above: another planner may have been first
         else:
             pause(LOOK_AGAIN_SECONDS)
 
 
 class _Lease:
-    def __init__(self, ledger: Ledger, attempt: Attempt) -> None:
+    def __init__(self, ledger: Ledger, attempt: Attempt, after: int | None) -> None:
         self._ledger = ledger
         self._attempt = attempt
+        self._after = -1 if after is None else after
         self._owner = f"{ledger.worker} attempt {attempt.token}"
         self._is_run = runs.c.run_id == attempt.run_id
         self._renew_at = 0.0
         self.is_mine = False
 
     def take(self) -> Plan | None:
-        """The stored plan; without one, the lease is taken where it is free."""
+        """The stored plan; without one that will do, the lease is taken where it is free."""
         with self._ledger.deciding() as connection:
             require_newest(connection, self._attempt)
-            plan, owner, until = connection.execute(
-                sa.select(runs.c.plan, runs.c.lease_owner, runs.c.lease_until).where(self._is_run)
+            data_version, owner, until = connection.execute(
+                sa.select(runs.c.data_version, runs.c.lease_owner, runs.c.lease_until).where(self._is_run)
             ).one()
-            if plan:
+            if data_version is not None and data_version > self._after:
+                plan = connection.execute(sa.select(runs.c.plan).where(self._is_run)).scalar_one()
                 return Plan.from_bytes(plan)
             self.is_mine = owner is None or until <= self._ledger.clock()
             if self.is_mine:
@@ -84,20 +101,25 @@ class _Lease:
             with self._ledger.deciding() as connection:
                 self._extend(connection)
 
-    def store(self, plan: Plan) -> None:
+    def store(self, plan: Plan, rewrite: Rewrite) -> None:
         """Make this the run's plan, unless the lease went to another."""
         with self._ledger.deciding() as connection:
             require_newest(connection, self._attempt)
-            connection.execute(
+            states = shard_states(connection, self._attempt.run_id, locking=True)
+            stored = connection.execute(
                 self._update().values(
                     plan=plan.to_bytes(),
                     as_of=plan.as_of,
                     data_version=plan.data_version,
+                    other_model_version=plan.other_version,
                     state="running",
-                    reason="; ".join(plan.notes) or None,
+                    reason="; ".join(plan.remarks) or None,
                     lease_owner=None,
                 )
-            )
+            ).rowcount
+            done = [shard for shard, state in states.items() if state == "done"]
+            if stored and done:
+                rewrite(connection, plan, done)
 
     @contextmanager
     def given_back_on_error(self) -> Iterator[None]:

@@ -24,12 +24,17 @@ class Attempting:
         ledger: where the attempt is.
         attempt: whose end.
         is_retried: whether somebody tries the shard again, so that it stays open; else its failure is final.
+        is_replaced_when_stopped: whether that holds for a stop in any case: in a cluster nodes are emptied, and an
+            eviction is no failure.
     """
 
-    def __init__(self, ledger: Ledger, attempt: Attempt, *, is_retried: bool) -> None:
+    def __init__(
+        self, ledger: Ledger, attempt: Attempt, *, is_retried: bool, is_replaced_when_stopped: bool = False
+    ) -> None:
         self._ledger = ledger
         self._attempt = attempt
         self._is_retried = is_retried
+        self._is_replaced_when_stopped = is_replaced_when_stopped
 
     def __enter__(self) -> None:
         pass
@@ -46,6 +51,7 @@ class Attempting:
                 case Fenced():
                     self._ledger.give_up(self._attempt, "fenced", reason, closing=False)
                 case Interrupted():
+                    closing = closing and not self._is_replaced_when_stopped
                     self._ledger.give_up(self._attempt, "interrupted", reason, closing=closing)
                 case _:
                     self._ledger.give_up(self._attempt, "failed", reason, closing=closing)

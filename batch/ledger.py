@@ -17,29 +17,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
 import sqlalchemy as sa
 
-from upper_circuit.errors import BadInput, Fenced
+from batch import ledger_rows
+from batch.ledger_rows import UNFINISHED, Overview, Run, is_shard, shard_states
+from batch.report import no_list
+from upper_circuit.errors import BadInput, DataUnavailable, Fenced
 from upper_circuit.market.database import Database
 from upper_circuit.market.schema import run_attempts, run_shards, runs
 
-UNFINISHED = ("planned", "running")
 _LOCK = 7_311_207_005  # PostgreSQL's advisory lock over all changes of `runs`; any number nothing else uses
 
 Clock = Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A row of the ledger."""
-
-    run_id: str
-    state: str
-    """planned, running, done, failed or skipped."""
-    shards: int
-    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +52,10 @@ class Published:
 
 class NoSuchShard(BadInput):
     """This shard can never be scored, whoever tries; others can."""
+
+
+class Replanned(DataUnavailable):
+    """The run was planned anew, from a newer state of the market, while an attempt made rows of the older one."""
 
 
 @dataclass(eq=False)
@@ -93,18 +88,32 @@ class Ledger:
         self.clock = clock
 
     def begin(
-        self, run_id: str, run_date: date, model_type: str, model_version: str, *, shards: int = 1
+        self,
+        run_id: str,
+        run_date: date,
+        model_type: str,
+        model_version: str,
+        *,
+        shards: int = 1,
+        other_version: str | None = None,
     ) -> Run:
-        """Begin a run, or join the one that has begun under this name (with the shards it was begun with)."""
+        """Begin a run, or join the one that has begun under this name (with the shards it was begun with).
+
+        `other_version`: what is scored beside in the same pass, where it can be.
+        """
         with self.deciding() as connection:
-            found = _find(connection, run_id)
+            found = ledger_rows.find(connection, run_id)
             if found:
                 return found
-            self._replace_unfinished(connection, run_id, run_date, model_version)
+            self._replace_unfinished(connection, run_id, run_date, {model_version, other_version} - {None})
             facts = {"run_id": run_id, "run_date": run_date, "shards": shards, "started_at": self._now()}
             connection.execute(
                 runs.insert().values(
-                    **facts, state="planned", model_type=model_type, model_version=model_version
+                    **facts,
+                    state="planned",
+                    model_type=model_type,
+                    model_version=model_version,
+                    other_model_version=other_version,
                 )
             )
             connection.execute(
@@ -116,35 +125,65 @@ class Ledger:
     def skip(self, run_id: str, run_date: date, reason: str) -> None:
         """Record that nothing was to be done on a date; a run of that name that is there already stays."""
         with self.deciding() as connection:
-            if _find(connection, run_id) is None:
+            if ledger_rows.find(connection, run_id) is None:
                 now = self._now()
                 facts = {"run_id": run_id, "run_date": run_date, "started_at": now, "finished_at": now}
                 connection.execute(runs.insert().values(**facts, state="skipped", reason=reason, shards=0))
+
+    def refuse(self, run_id: str, run_date: date, reason: str) -> None:
+        """Record a run that failed before it could begin; one that has begun under this name stays."""
+        with self.deciding() as connection:
+            if ledger_rows.find(connection, run_id) is None:
+                now = self._now()
+                facts = {"run_id": run_id, "run_date": run_date, "started_at": now, "finished_at": now}
+                text = no_list(run_date, run_id, reason)
+                connection.execute(
+                    runs.insert().values(**facts, state="failed", reason=reason, shards=0, report=text)
+                )
+
+    def abandon(self, run_id: str, reason: str) -> None:
+        """Nobody will score the shards that are still open: they are lost, whoever has them."""
+        with self.deciding() as connection:
+            run = ledger_rows.find(connection, run_id)
+            if run and run.state in UNFINISHED:
+                ledger_rows.lose_open_shards(connection, run_id, reason, now=self._now())
 
     def take(self, run_id: str, shard: int) -> Attempt | None:
         """Take a shard, which fences every attempt before; None when it is closed (done, failed or lost)."""
         with self._database.writing("predictions") as connection:
             state = connection.execute(
-                sa.select(run_shards.c.state).where(_is_shard(run_id, shard)).with_for_update()
+                sa.select(run_shards.c.state).where(is_shard(run_id, shard)).with_for_update()
             ).scalar()
             if state is None:
                 raise NoSuchShard(f"run {run_id} has no shard {shard}; shards are counted from 0")
             if state != "open":
                 return None
             former = (run_attempts.c.run_id == run_id) & (run_attempts.c.shard == shard)
-            self._end_attempts(connection, former, "fenced", "taken over")
+            ledger_rows.end_attempts(connection, former, "fenced", "taken over", now=self._now())
             taken = run_attempts.insert().values(
                 run_id=run_id, shard=shard, worker=self.worker, state="running", started_at=self._now()
             )
             token = connection.execute(taken.returning(run_attempts.c.token)).scalar_one()
-            connection.execute(run_shards.update().where(_is_shard(run_id, shard)).values(token=token))
+            connection.execute(run_shards.update().where(is_shard(run_id, shard)).values(token=token))
             return Attempt(run_id, shard, token)
 
     @contextmanager
-    def writing(self, attempt: Attempt) -> Iterator[sa.Connection]:
-        """The one transaction for a shard's rows; Fenced when the attempt was replaced. End it with `done`."""
+    def writing(self, attempt: Attempt, *, data_version: int | None = None) -> Iterator[sa.Connection]:
+        """The one transaction for a shard's rows; end it with `done`.
+
+        `data_version`: the state of the market that the rows were made from. Raises Fenced when the attempt was
+        replaced, Replanned when the run's plan is of another state by now.
+        """
         with self._database.writing("predictions") as connection:
             require_newest(connection, attempt)
+            if data_version is not None:
+                planned = sa.select(runs.c.data_version).where(runs.c.run_id == attempt.run_id)
+                found = connection.execute(planned).scalar_one()
+                if found != data_version:
+                    raise Replanned(
+                        f"run {attempt.run_id} was planned anew from state {found} of the market database, "
+                        f"rows of state {data_version} are not its own"
+                    )
             yield connection
 
     def done(
@@ -160,10 +199,12 @@ class Ledger:
         facts = {"scored": scored, "skipped": skipped, "seconds": json.dumps(dict(seconds))}
         connection.execute(
             run_shards.update()
-            .where(_is_shard(attempt.run_id, attempt.shard))
+            .where(is_shard(attempt.run_id, attempt.shard))
             .values(**facts, state="done", finished_at=self._now())
         )
-        self._end_attempts(connection, run_attempts.c.token == attempt.token, "done", None)
+        ledger_rows.end_attempts(
+            connection, run_attempts.c.token == attempt.token, "done", None, now=self._now()
+        )
 
     def give_up(
         self,
@@ -178,16 +219,18 @@ class Ledger:
         `closing`: nobody will try again, so its shard fails with it, and the run, once no shard is open or done.
         """
         with self.deciding() as connection:
-            self._end_attempts(connection, run_attempts.c.token == attempt.token, state, reason)
+            ledger_rows.end_attempts(
+                connection, run_attempts.c.token == attempt.token, state, reason, now=self._now()
+            )
             if closing:
                 closed = connection.execute(
                     run_shards.update()
-                    .where(_is_shard(attempt.run_id, attempt.shard), run_shards.c.state == "open")
+                    .where(is_shard(attempt.run_id, attempt.shard), run_shards.c.state == "open")
                     .where(run_shards.c.token == attempt.token)
                     .values(state="failed", reason=reason, finished_at=self._now())
                 ).rowcount
                 if closed and not {"open", "done"} & set(shard_states(connection, attempt.run_id).values()):
-                    self._finish(connection, attempt.run_id, state="failed", reason=reason)
+                    self._fail(connection, attempt.run_id, reason)
 
     def close(self, run_id: str, publish: Callable[[sa.Connection], Published]) -> Run | None:
         """Finish a run whose shards are all closed; None when one is open, none is done, or the run is finished.
@@ -197,24 +240,25 @@ class Ledger:
         again must do no harm.
         """
         with self.deciding() as connection:
-            run, states = _find(connection, run_id), shard_states(connection, run_id)
+            run, states = ledger_rows.find(connection, run_id), shard_states(connection, run_id)
             if run is None or run.state not in UNFINISHED or "open" in states.values():
                 return None
             if "done" not in states.values():
-                self._finish(connection, run_id, state="failed", reason="no shard was done")
+                reasons = dict.fromkeys(ledger_rows.shard_reasons(connection, run_id).values())
+                self._fail(connection, run_id, "; ".join(reasons) or "no shard was done")
                 return None
             published = publish(connection)
             missing = [f"{shard} {state}" for shard, state in sorted(states.items()) if state != "done"]
             state = "failed" if missing else "done"
             reason = f"shard {', '.join(missing)}" if missing else run.reason
             facts = {"report": published.report, "csv": published.csv}
-            self._finish(connection, run_id, state=state, reason=reason, **facts)
+            ledger_rows.finish(connection, run_id, state=state, reason=reason, **facts, now=self._now())
             return Run(run_id, state, run.shards, reason)
 
     def find(self, run_id: str) -> Run | None:
         """A run as it stands now."""
         with self._database.reading("predictions") as connection:
-            return _find(connection, run_id)
+            return ledger_rows.find(connection, run_id)
 
     @contextmanager
     def deciding(self) -> Iterator[sa.Connection]:
@@ -224,37 +268,29 @@ class Ledger:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
             yield connection
 
+    def unfinished(self) -> list[Overview]:
+        """Every run that nobody has finished, oldest first."""
+        with self._database.reading("predictions") as connection:
+            return ledger_rows.unfinished(connection)
+
     def _replace_unfinished(
-        self, connection: sa.Connection, run_id: str, run_date: date, model_version: str
+        self, connection: sa.Connection, run_id: str, run_date: date, versions: set[str | None]
     ) -> None:
         older = connection.scalars(
             sa.select(runs.c.run_id).where(
                 runs.c.run_date == run_date,
-                runs.c.model_version == model_version,
+                runs.c.model_version.in_(versions) | runs.c.other_model_version.in_(versions),
                 runs.c.state.in_(UNFINISHED),
             )
         ).all()
         because = f"replaced by run {run_id}"
-        lost = {"state": "lost", "reason": because, "finished_at": self._now()}
         for old in older:
-            self._finish(connection, old, state="failed", reason=because)
-            self._end_attempts(connection, run_attempts.c.run_id == old, "fenced", because)
-            is_open = (run_shards.c.run_id == old) & (run_shards.c.state == "open")
-            connection.execute(run_shards.update().where(is_open).values(**lost))
+            ledger_rows.finish(connection, old, state="failed", reason=because, now=self._now())
+            ledger_rows.lose_open_shards(connection, old, because, now=self._now())
 
-    def _finish(self, connection: sa.Connection, run_id: str, **facts: Any) -> None:
-        connection.execute(
-            runs.update().where(runs.c.run_id == run_id).values(**facts, finished_at=self._now())
-        )
-
-    def _end_attempts(
-        self, connection: sa.Connection, which: sa.ColumnElement[bool], state: str, reason: str | None
-    ) -> None:
-        connection.execute(
-            run_attempts.update()
-            .where(which, run_attempts.c.state == "running")
-            .values(state=state, reason=reason, finished_at=self._now())
-        )
+    def _fail(self, connection: sa.Connection, run_id: str, reason: str) -> None:
+        text = no_list(ledger_rows.run_date_of(connection, run_id), run_id, reason)
+        ledger_rows.finish(connection, run_id, state="failed", reason=reason, report=text, now=self._now())
 
     def _now(self) -> int:
         return int(self.clock())
@@ -264,34 +300,8 @@ def require_newest(connection: sa.Connection, attempt: Attempt) -> None:
     """Raise Fenced unless the attempt still owns its open shard; on PostgreSQL it does until the transaction ends."""
     row = connection.execute(
         sa.select(run_shards.c.token, run_shards.c.state)
-        .where(_is_shard(attempt.run_id, attempt.shard))
+        .where(is_shard(attempt.run_id, attempt.shard))
         .with_for_update()
     ).one()
     if row != (attempt.token, "open"):
         raise Fenced(attempt.run_id, attempt.shard, attempt.token)
-
-
-def longest_seconds(connection: sa.Connection, run_id: str) -> dict[str, float]:
-    """The longest that any shard of a run took, by phase: shards run side by side."""
-    longest: dict[str, float] = {}
-    for text in connection.scalars(sa.select(run_shards.c.seconds).where(run_shards.c.run_id == run_id)):
-        for phase, seconds in json.loads(text or "{}").items():
-            longest[phase] = max(longest.get(phase, 0.0), seconds)
-    return longest
-
-
-def _is_shard(run_id: str, shard: int) -> sa.ColumnElement[bool]:
-    return (run_shards.c.run_id == run_id) & (run_shards.c.shard == shard)
-
-
-def _find(connection: sa.Connection, run_id: str) -> Run | None:
-    row = connection.execute(
-        sa.select(runs.c.run_id, runs.c.state, runs.c.shards, runs.c.reason).where(runs.c.run_id == run_id)
-    ).one_or_none()
-    return Run(*row) if row else None
-
-
-def shard_states(connection: sa.Connection, run_id: str) -> dict[int, str]:
-    """Each shard's state: open, done, failed, skipped or lost."""
-    query = sa.select(run_shards.c.shard, run_shards.c.state).where(run_shards.c.run_id == run_id)
-    return {row.shard: row.state for row in connection.execute(query)}

@@ -78,6 +78,11 @@ class MarketRead:
         self._whole = self._extract(self.universe.with_bars, after_each)
         return self._whole
 
+    def read_again(self) -> None:
+        """Forget the state of the database that was read; the next reading is of the newest."""
+        self._whole = None
+        self.universe = Universe.read(self._database, self._run_date)
+
     def matrix(
         self,
         codes: Sequence[str],
@@ -91,7 +96,7 @@ class MarketRead:
         Raises MarketChanged where the database is no longer in the state that the cross-section was made from.
         """
         if self.universe.data_version != data_version:
-            self.universe = Universe.read(self._database, self._run_date)
+            self.read_again()
         if self.universe.data_version != data_version:
             raise MarketChanged(
                 f"the market database is at state {self.universe.data_version}, the run was planned at {data_version}; "

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from upper_circuit.errors import BadInput
 from upper_circuit.features import FINGERPRINT
 from upper_circuit.models.manifest import MODEL_TYPE
 from upper_circuit.models.registry import Registry
@@ -38,3 +39,35 @@ class ChosenModel:
         """The proven model, for rows made by this program's formulas; ModelRejected when it is not sound."""
         manifest = self.registry.verify(self.version, fingerprint=FINGERPRINT)
         return Scorer.load(self.registry.folder(self.version), manifest=manifest)
+
+
+class ModelTwice(BadInput):
+    """The same version was asked for as the run's own and as the one beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenModels:
+    """Whom a run asks."""
+
+    own: ChosenModel
+    other: ModelVersion | None
+    """What is scored beside, where it can be."""
+
+    @classmethod
+    def of(cls, registry: Path, version: str | None, other: str | None) -> ChosenModels:
+        """The versions named; ModelNotFound when the run's own is not there, ModelTwice when both are the same."""
+        own, beside = ChosenModel.of(registry, version), ModelVersion.parse(other) if other else None
+        if beside == own.version:
+            raise ModelTwice(
+                f"OTHER_MODEL_VERSION={other} is the version that answers already: another one is needed beside it"
+            )
+        return cls(own, beside)
+
+    @property
+    def versions(self) -> tuple[ModelVersion, ...]:
+        """The run's own version first."""
+        return (self.own.version, *filter(None, [self.other]))
+
+    def load(self, version: str) -> Scorer:
+        """The proven model of a version, which may also be one that a plan names and settings no longer do."""
+        return ChosenModel.of(self.own.registry.root, version).load()

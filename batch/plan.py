@@ -3,7 +3,7 @@ What a run has agreed on before any stock is scored.
 
 Shards that each read settings and data for themselves would score different lists against different medians. So one
 of them makes the plan, stores it, and all read it from then on: who is scored by which shard, as of which session,
-from which state of the data, against which cross-section, with which model, and what every output must be marked with.
+from which state of the data, against which cross-section, with which models, and what every output must be marked with.
 """
 
 from __future__ import annotations
@@ -38,11 +38,30 @@ class Plan:
     """What every output is marked with: stale prices, tables not loaded."""
     began: float
     """Seconds since 1970-01-01 UTC at which the run began."""
+    other_version: str | None = None
+    """A second model version that is scored in the same pass, on the same rows."""
+    other_refused: str | None = None
+    """Why a second version that was asked for is not."""
 
     def __post_init__(self) -> None:
         codes = self.codes
         if not self.shards or len(set(codes)) != len(codes):
             raise ValueError("a plan has at least one shard, and every stock in exactly one")
+
+    @property
+    def asides(self) -> tuple[str, ...]:
+        """What people are told of the run; no prediction is marked with it."""
+        return (f"no second model was scored: {self.other_refused}",) if self.other_refused else ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Notes and asides: what the ledger says of the run."""
+        return (*self.notes, *self.asides)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """What is scored; the run's own version first."""
+        return (self.model_version, *filter(None, [self.other_version]))
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -26,9 +26,9 @@ from batch.model import ChosenModel
 from batch.morning import Choices, Morning, Part
 from batch.plan import Plan
 from batch.predictions import Prediction, SkippedStock
-from batch.publishing import publish, save
+from batch.publishing import close, publish, save
 from batch.report import BatchReport
-from batch.scoring import predict
+from batch.scoring import ShardRows, predict
 from batch.universe import Universe, active_stocks, with_results_due
 from upper_circuit.errors import BadInput
 from upper_circuit.features import CrossSection, FeatureMatrix
@@ -62,7 +62,7 @@ class BatchPredictor:
     Args:
         model_registry_path: root folder of the model registry.
         feature_dbs: folder of market.db and predictions.db, or a postgresql:// URL.
-        output_dir: folder of the files.
+        output_dir: folder of the files; None: report and CSV are in the ledger alone.
         choices: model version, workers, what to go on in spite of.
         stop: a mark that ends a run at the next clean place.
     """
@@ -71,14 +71,14 @@ class BatchPredictor:
         self,
         model_registry_path: str | Path,
         feature_dbs: str | Path,
-        output_dir: str | Path = "data/predictions",
+        output_dir: str | Path | None = "data/predictions",
         *,
         choices: Choices | None = None,
         stop: Stop | None = None,
     ) -> None:
         self._registry = Path(model_registry_path)
         self._location = feature_dbs
-        self._output = Path(output_dir)
+        self._output = None if output_dir is None else Path(output_dir)
         self._choices = choices or Choices()
         self._stop = stop or Stop()
         self._database = Database.at(feature_dbs)
@@ -101,10 +101,29 @@ class BatchPredictor:
         """
         run_date = _date(date)
         name = run_id or new_run_id(run_date)
-        report = self._morning(run_date, output_path).run(Part(name))
+        report = self._morning(run_date, self._places(output_path)).run(Part(name))
         if report is None:
             raise RunEnded(name, 0, 0, "another process finished it")
         return report
+
+    @_releasing
+    def predict_part(self, date: date | str, part: Part) -> BatchReport | None:
+        """Do one process's part of a run that others share; the report where that finished the run.
+
+        Raises what `predict_all_stocks` raises, and NoSuchShard for an index that the run does not have.
+        """
+        return self._morning(_date(date), self._output).run(part)
+
+    @_releasing
+    def give_up(self, date: date | str, run_id: str, reason: str, *, whole_run: bool) -> None:
+        """Record why a part of a run ended before it could say so itself.
+
+        `whole_run`: nobody else can succeed either; what is open is lost, and what is done is published. Else only a
+        run that has not even begun is recorded.
+        """
+        self._ledger.refuse(run_id, _date(date), reason)
+        if whole_run:
+            close(self._database, self._ledger, run_id, self._output, reason)
 
     @_releasing
     def fetch_active_stocks(self, *, results_due_after: date | str | None = None) -> list[Stock]:
@@ -178,18 +197,11 @@ class BatchPredictor:
             raise RunEnded.of(run)
         with Attempting(self._ledger, attempt, is_retried=False):
             agree(self._ledger, attempt, lambda _renew: plan)
-            save(
-                self._database,
-                self._ledger,
-                attempt,
-                plan,
-                predictions=predictions,
-                skipped=skipped,
-                seconds={},
-            )
+            rows = ShardRows({plan.model_version: predictions}, skipped)
+            save(self._database, self._ledger, attempt, plan, rows=rows, seconds={})
         report = publish(self._database, self._ledger, name, self._places(output_path), universe.master)
-        rows = len(report.predictions) if report else 0
-        return rows, rows
+        count = len(report.predictions) if report else 0
+        return count, count
 
     def generate_report(self, report: BatchReport) -> str:
         """The report as people read it, with its usual layout."""
@@ -199,19 +211,19 @@ class BatchPredictor:
     def _scorer(self) -> Scorer:
         return ChosenModel.of(self._registry, self._choices.model_version).load()
 
-    def _morning(self, run_date: date, output: str | Path | None) -> Morning:
+    def _morning(self, run_date: date, output: Path | None) -> Morning:
         return Morning(
             location=self._location,
             database=self._database,
             registry=self._registry,
             run_date=run_date,
-            output=self._places(output),
+            output=output,
             choices=self._choices,
             ledger=self._ledger,
             stop=self._stop,
         )
 
-    def _places(self, output: str | Path | None) -> Path:
+    def _places(self, output: str | Path | None) -> Path | None:
         return self._output if output is None else Path(output)
 
     def _universe(self, run_date: date) -> Universe:

@@ -44,6 +44,8 @@ class BatchReport:
     csv_path: Path
     skipped_path: Path
     report_path: Path
+    asides: tuple[str, ...] = ()
+    """What a reader of the report must know beside the notes: shards that are missing, a second model not scored."""
 
     @property
     def locks(self) -> list[Prediction]:
@@ -67,6 +69,12 @@ class BatchReport:
         )
 
 
+def no_list(run_date: date, run_id: str, reason: str) -> str:
+    """What stands in the place of a report when there is none: whoever asks must not find nothing."""
+    head = [_RULE, "BATCH PREDICTION REPORT", _RULE, f"Date: {run_date}"]
+    return "\n".join([*head, f"FAILED: no stock was scored by run {run_id}", f"Reason: {reason}", _RULE, ""])
+
+
 def _head(report: BatchReport) -> list[str]:
     f1 = "n/a" if report.f1 is None else f"{report.f1:.2f}"
     return [
@@ -76,7 +84,7 @@ def _head(report: BatchReport) -> list[str]:
         f"Date: {report.run_date}",
         f"Model: {report.model_type} v{report.model_version} (F1: {f1})",
         f"Duration: {_duration(report.duration)}",
-        *(f"Warning: {note}" for note in report.notes),
+        *(f"Warning: {note}" for note in (*report.notes, *report.asides)),
         "",
     ]
 

@@ -7,6 +7,9 @@ which nobody could tell a company's own figures from its industry's.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from batch.predictions import Prediction, SkippedStock
@@ -17,6 +20,30 @@ from upper_circuit.models.scorer import Scorer
 
 BLOCK = 1_000
 """Rows scored at a time: what a worker of XGBoost holds in memory, and how soon a stop is noticed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRows:
+    """What is known of some stocks: what each model version says, and who cannot be scored by any."""
+
+    scored: Mapping[str, Sequence[Prediction]]
+    skipped: Sequence[SkippedStock]
+
+    def of(self, codes: Collection[str]) -> ShardRows:
+        """Those of these stocks alone."""
+        wanted = frozenset(codes)
+        return ShardRows(
+            {name: [p for p in rows if p.bse_code in wanted] for name, rows in self.scored.items()},
+            [stock for stock in self.skipped if stock.bse_code in wanted],
+        )
+
+
+def score(scorers: Mapping[str, Scorer], matrix: FeatureMatrix, master: Master) -> ShardRows:
+    """Score the same rows with every model; `scorers` by version."""
+    return ShardRows(
+        {version: predict(scorer, matrix, master) for version, scorer in scorers.items()},
+        skipped(matrix, master),
+    )
 
 
 def predict(scorer: Scorer, matrix: FeatureMatrix, master: Master) -> list[Prediction]:

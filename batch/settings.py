@@ -39,13 +39,30 @@ class BatchSettings(BaseSettings):
     database_url: str | None = Field(default=None, repr=False)
     """A postgresql:// URL; takes the place of the folder."""
     output_dir: Path = Path("data/predictions")
-    """Folder for predictions_{date}.csv, skipped_stocks_{date}.csv and report_{date}.txt; made where missing."""
+    """Folder for predictions_{date}.csv, skipped_stocks_{date}.csv and report_{date}.txt; made where missing. A pod
+    writes none unless it is set."""
     batch_workers: int = Field(default_factory=default_workers, ge=1, le=64)
     """Processes that compute features. More than there are CPUs only cost memory (about 40 MiB each)."""
     batch_min_price_share: float = Field(default=0.9, ge=0, le=1)
     """Share (0 to 1) of the stocks traded lately that must have a bar of the session before the run date."""
     preferred_model_version: str | None = None
     """Model version such as 1.3.0; unset or `latest`: the promoted one."""
+    other_model_version: str | None = None
+    """Another version, such as a canary's, to score on the same rows where its features are the same."""
+    batch_job_name: str | None = None
+    """Name of the Job that this process is a pod of; its end gives the run date. Unset: not a pod."""
+    batch_job_uid: str | None = None
+    """The Job's UID: a Job that is deleted and made again is another run."""
+    job_completion_index: int = Field(default=0, ge=0)
+    """Which shard is this pod's; Kubernetes sets it."""
+    batch_shards: int = Field(default=1, ge=1, le=1000)
+    """Shards of the run: the Job's completions."""
+    batch_failures: int = Field(default=0, ge=0)
+    """How often pods of this shard have failed before."""
+    batch_failures_allowed: int = Field(default=0, ge=0)
+    """How often they may fail and be tried again: the Job's backoffLimitPerIndex."""
+    batch_run_deadline_seconds: int = Field(default=1800, ge=1)
+    """Age at which the sweeper calls a run's open shards lost: the Job's activeDeadlineSeconds."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe lines that are logged."""
     notify_email_to: Annotated[tuple[str, ...], NoDecode] = ()
@@ -79,6 +96,13 @@ class BatchSettings(BaseSettings):
             raise ValueError("latest, or three numbers with dots such as 1.3.0, is allowed")
         return value
 
+    @field_validator("other_model_version")
+    @classmethod
+    def _other_version(cls, value: str | None) -> str | None:
+        if value is not None and re.fullmatch(r"\d+\.\d+\.\d+", value) is None:
+            raise ValueError("three numbers with dots such as 1.3.0 are allowed")
+        return value
+
     @field_validator("notify_email_to", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -104,6 +128,23 @@ class BatchSettings(BaseSettings):
         return value
 
     @model_validator(mode="after")
+    def _two_models_are_two(self) -> Self:
+        if self.other_model_version and self.other_model_version == self.preferred_model_version:
+            raise ValueError(
+                f"OTHER_MODEL_VERSION={self.other_model_version!r} is PREFERRED_MODEL_VERSION too: "
+                "another version, or none, is allowed"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_job_has_a_uid(self) -> Self:
+        if self.batch_job_name and not self.batch_job_uid:
+            raise ValueError(
+                f"BATCH_JOB_NAME={self.batch_job_name!r} without BATCH_JOB_UID: both or none are allowed"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _no_secret_in_the_clear(self) -> Self:
         if self.notify_email_to and self.smtp_security == "none" and self.smtp_host not in _HERE:
             raise ValueError(
@@ -116,6 +157,22 @@ class BatchSettings(BaseSettings):
     def database(self) -> str | Path:
         """Where market and predictions are."""
         return self.database_url or self.feature_dbs_path
+
+    @property
+    def output(self) -> Path | None:
+        """Where files go; None in a pod for which no folder was set: the ledger has report and CSV."""
+        is_set = "output_dir" in self.model_fields_set
+        return self.output_dir if is_set or self.batch_job_name is None else None
+
+    @property
+    def output_of_sweeper(self) -> Path | None:
+        """Where the sweeper writes files; None unless a folder was set."""
+        return self.output_dir if "output_dir" in self.model_fields_set else None
+
+    @property
+    def notifies(self) -> bool:
+        """Whether anybody is to be told."""
+        return bool(self.notify_email_to or self.slack_webhook_url)
 
     @classmethod
     def read(cls, **given: Any) -> BatchSettings:

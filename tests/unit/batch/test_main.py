@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.__main__ import _exit_for, main
+from batch.__main__ import exit_for, main
 from batch.exits import Exit
 from batch.extraction import WorkersLost
 from batch.interruption import Interrupted
@@ -40,7 +40,7 @@ DAY = date(2025, 11, 14)
 )
 def test_every_kind_of_end_has_its_number(error: Exception, code: Exit) -> None:
     """Retry what may succeed, give up what cannot, and do not call a stop a failure."""
-    assert code == _exit_for(error)
+    assert code == exit_for(error)
 
 
 def test_the_numbers_are_those_the_scheduler_knows() -> None:
@@ -52,7 +52,7 @@ def test_the_numbers_are_those_the_scheduler_knows() -> None:
 
 def test_a_refusal_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     """No stack for what a person can mend."""
-    _exit_for(errors.SchemaOutdated("0000", "0001"))
+    exit_for(errors.SchemaOutdated("0000", "0001"))
 
     assert "batch: database schema is 0000, 0001 is needed; run `upper-circuit database upgrade`\n" == (
         capsys.readouterr().err
@@ -62,7 +62,7 @@ def test_a_refusal_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_defect_is_logged_with_its_stack(caplog: pytest.LogCaptureFixture) -> None:
     """Nobody foresaw it, so everything about it is told."""
     with caplog.at_level(logging.ERROR):
-        _exit_for(ZeroDivisionError("odd"))
+        exit_for(ZeroDivisionError("odd"))
 
     [record] = caplog.records
     assert "batch.failed" == record.message
