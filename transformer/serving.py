@@ -62,8 +62,11 @@ class _Model(kserve.Model):  # type: ignore[misc]  # the SDK has no types
         raise errors.UnsupportedProtocol(f"v1; POST {contract.INFER_PATH} or /api/v1/predict asks")
 
 
-def application(transformer: Transformer) -> App:
-    """The whole program as an ASGI app; its lifespan starts and ends the transformer."""
+def application(transformer: Transformer, description: dict[str, Any] | None = None) -> App:
+    """The whole program as an ASGI app; its lifespan starts and ends the transformer.
+
+    `description` is what `/openapi.json` answers, where somebody made it already: it takes most of the time of this.
+    """
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", category=FastAPIDeprecationWarning)  # KServe's response class
@@ -71,8 +74,8 @@ def application(transformer: Transformer) -> App:
     routers = transformer.routers()
     for router in routers:
         app.include_router(router)
-    description = describe(routers)
-    app.openapi = lambda: description  # type: ignore[method-assign]  # KServe's own routes are no part of the API
+    described = description or describe(routers)
+    app.openapi = lambda: described  # type: ignore[method-assign]  # KServe's own routes are no part of the API
     address = transformer.settings.predictor_urls[0].removeprefix("http://")
     kept = kserve.ModelServer(
         workers=1,
@@ -99,11 +102,11 @@ def serve(transformer: Transformer) -> None:
     uvloop.run(server(transformer).serve())  # a twelfth less CPU a request than asyncio, and as fair
 
 
-def server(transformer: Transformer) -> Server:
+def server(transformer: Transformer, description: dict[str, Any] | None = None) -> Server:
     """A transformer's server, on the address of its settings where it is given no sockets."""
     settings = transformer.settings
     config = uvicorn.Config(
-        application(transformer),
+        application(transformer, description),
         host=settings.api_listen_host,
         port=settings.api_port,
         log_config=None,

@@ -86,7 +86,7 @@ class TransformerWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         transformer = build(program.settings, metrics=SummedRegistry(), limiter=program.limiter)
         if program.shelf.taken:
             transformer.mornings.take_over(*program.shelf.taken)
-        server = serving.server(transformer)
+        server = serving.server(transformer, program.description)
         watch = asyncio.create_task(self._watch(server))
         await server.serve([each.sock for each in self.sockets])
         watch.cancel()

@@ -25,9 +25,11 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from prometheus_client.multiprocess import mark_process_dead
 
+from transformer.app import routers_without_parts
 from transformer.known import Known
 from transformer.limits import Limiter
 from transformer.mornings import Morning, Rules, make
+from transformer.openapi import describe
 from transformer.settings import SettingsRefused, TransformerSettings
 from transformer.shared_limits import InSharedMemory
 from transformer.worker import GRACE, TransformerWorker
@@ -148,6 +150,7 @@ class Workers(BaseApplication):  # type: ignore[misc]
         self.settings = settings
         self.count = count
         self.shelf = Shelf(settings)
+        self.description: dict[str, Any] = {}
         self.limiter: Limiter | None = None
         if settings.rate_limit_per_second and settings.redis_url is None:
             self.limiter = InSharedMemory(settings.rate_limit_per_second)
@@ -182,6 +185,7 @@ class Workers(BaseApplication):  # type: ignore[misc]
         """In the parent, once: what all processes have in common."""
         from transformer import serving  # noqa: F401, PLC0415  # its import of kserve takes two seconds
 
+        self.description = describe(routers_without_parts())
         self.shelf.refresh()
         gc.collect()
         gc.freeze()  # what is never looked at by a collection is never copied for a process of its own
