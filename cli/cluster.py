@@ -199,7 +199,12 @@ class Cluster:
         return self.send(pod, "GET", path)
 
     def send(
-        self, pod: str, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+        self,
+        pod: str,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
         """A request to one pod, over a port-forward."""
         from kubernetes.stream import portforward
