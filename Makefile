@@ -66,7 +66,10 @@ model-report: $(READY) ## How good the model is on real history: MARKET_DATA=<fo
 	@$(BIN)/upper-circuit model-report
 
 ##@ Ship it
-.PHONY: images e2e e2e-full
+.PHONY: chart images e2e e2e-full
+chart: $(READY) ## The chart rendered by Helm, held to schemas, policies and its own rules; HELM=<file> where it is not in the PATH
+	@$(BIN)/python -m pytest -q -n 2 --dist loadscope tests/chart
+
 images: ## Container images; DOCKER=<client>, TAG=<version>
 	@for program in transformer predictor batch tools; do \
 	  $(DOCKER) build $(DOCKER_BUILD) --build-arg VERSION=$(TAG) --build-arg REVISION=$$(git rev-parse HEAD) \
