@@ -19,6 +19,7 @@ from cli.explain import explain
 from cli.features import features
 from cli.ingest import import_history, ingest, repack
 from cli.model_report import model_report
+from cli.rollout.commands import app as rollout
 from cli.runs import runs
 from cli.score import score
 from cli.serve import serve
@@ -49,7 +50,7 @@ for command in (
     backfill,
 ):
     app.command()(command)
-for name, group in {"models": models.app, "database": database.app}.items():
+for name, group in {"models": models.app, "database": database.app, "rollout": rollout}.items():
     app.add_typer(group, name=name)
 
 

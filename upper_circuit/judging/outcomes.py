@@ -85,7 +85,8 @@ def _calibration(known: list[Morning], limits: Thresholds) -> Check:
         """How much further off than allowed, as a logarithm."""
         logs = np.log(np.maximum(means, 1e-12))
         ours, theirs = np.abs(logs[:, 0] - logs[:, 2]), np.abs(logs[:, 1] - logs[:, 2])
-        return ours - np.maximum(limit, theirs + slack)
+        excess: Floats = ours - np.maximum(limit, theirs + slack)
+        return excess
 
     excess = _mean(sums, limits, off)
     canary, stable, seen = (float(total) for total in sums.sum(axis=0))

@@ -1,0 +1,135 @@
+"""
+Helm, as a program of its own.
+
+The person's own `helm` does the work, with the person's own rights, and every command is printed as it is run, so that
+whoever does not trust these commands can type them. Two flags matter. `--force-conflicts`: somebody's emergency
+`kubectl patch` of a weight must not stop the next upgrade, which with Helm 4's server-side apply it would.
+`--no-hooks`: moving a weight must not wait for the migration of a database that is as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cli.rollout.plan import Change, Value
+from cli.rollout.state import History, State
+from upper_circuit.errors import UpperCircuitError
+
+_SECONDS = 120.0
+_REVISIONS = 10
+"""How far back the history is read: as many revisions as Helm keeps by itself."""
+
+
+class HelmFailed(UpperCircuitError):
+    """Helm is not there, or said no; the text has what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Helm:
+    """One release, through `helm`."""
+
+    release: str
+    namespace: str
+    chart: Path
+    context: str | None = None
+    program: str = "helm"
+    say: Callable[[str], None] = print
+
+    def history(self) -> History:
+        """The revisions, newest first."""
+        told = self._read("history", self.release, "--max", str(_REVISIONS), "-o", "json")
+        numbers = sorted((int(each["revision"]) for each in told), reverse=True)
+        states = [State.of(self.values())]
+        for number in numbers[1:]:
+            if not states[-1].is_the_same_pair_as(states[0]):
+                break  # nobody asks what was before the two of today stood side by side
+            states.append(State.of(self.values(number)))
+        return History(states)
+
+    def values(self, revision: int | None = None) -> Mapping[str, Any]:
+        """All values of a revision, the chart's defaults too; of the newest without one."""
+        at = () if revision is None else ("--revision", str(revision))
+        found: Mapping[str, Any] = self._read("get", "values", self.release, "--all", "-o", "json", *at)
+        return found
+
+    def require_the_same_chart(self) -> None:
+        """Raise HelmFailed unless the chart here is the one the release was made from: a rollout changes slots alone."""
+        try:
+            here = yaml.safe_load((self.chart / "Chart.yaml").read_text(encoding="utf-8"))["version"]
+        except OSError as error:
+            raise HelmFailed(f"no chart in {self.chart}: name it with --chart") from error
+        there = self._read("get", "metadata", self.release, "-o", "json")["version"]
+        if here != there:
+            raise HelmFailed(
+                f"the release was made from version {there} of the chart, {self.chart} has {here}: "
+                "upgrade the release first, or give --chart the one it was made from"
+            )
+
+    def upgrade_command(self, change: Change) -> list[str]:
+        """The command that changes values and nothing else."""
+        sets = [word for path, value in change.items() for word in _set(path, value)]
+        return [
+            *(self.program, "upgrade", self.release, str(self.chart)),
+            *self._where(),
+            *("--reset-then-reuse-values", "--no-hooks", "--server-side=true", "--force-conflicts"),
+            *sets,
+        ]
+
+    def upgrade(self, change: Change) -> None:
+        """Change values; the command is printed before it runs."""
+        command = self.upgrade_command(change)
+        self.say(f"+ {shlex.join(command)}")
+        self._run(command)
+
+    def _read(self, *words: str) -> Any:
+        command = [self.program, *words, *self._where()]
+        self.say(f"+ {shlex.join(command)}")
+        out = self._run(command)
+        try:
+            return json.loads(out)
+        except ValueError as error:
+            raise HelmFailed(f"{shlex.join(command)} answered no JSON: {out[:200]!r}") from error
+
+    def _where(self) -> list[str]:
+        return ["-n", self.namespace, *(("--kube-context", self.context) if self.context else ())]
+
+    def _run(self, command: Sequence[str]) -> str:
+        if shutil.which(command[0]) is None:
+            raise HelmFailed(f"{command[0]} is not in the PATH; Helm 4 is needed")
+        try:
+            ended = subprocess.run(  # noqa: S603  # the person's own helm, arguments as a list
+                command, capture_output=True, text=True, timeout=_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise HelmFailed(f"{shlex.join(command)} has not ended after {_SECONDS:g} s") from error
+        if ended.returncode:
+            raise HelmFailed(f"{shlex.join(command)} failed: {ended.stderr.strip() or ended.stdout.strip()}")
+        return ended.stdout
+
+
+def _set(path: str, value: Value) -> tuple[str, str]:
+    """Versions are texts, also 1.1: `--set` would make a number of it."""
+    if isinstance(value, bool):
+        return "--set", f"{path}={'true' if value else 'false'}"
+    return ("--set", f"{path}={value}") if isinstance(value, int) else ("--set-string", f"{path}={value}")
+
+
+def as_values(change: Change) -> str:
+    """A change as a piece of values.yaml, for those who keep values in Git."""
+    document: dict[str, Any] = {}
+    for path, value in change.items():
+        *parents, name = path.split(".")
+        at = document
+        for parent in parents:
+            at = at.setdefault(parent, {})
+        at[name] = value
+    return yaml.safe_dump(document, sort_keys=True, default_flow_style=False)

@@ -1,0 +1,80 @@
+"""
+One release, carried from what it is to what was planned.
+
+Plan, say what will be, refuse beside another writer, do it step by step, write it down: in this order for every
+command, so that a new one cannot forget the audit.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from cli.cluster import Cluster
+from cli.rollout import audit, gitops, slots
+from cli.rollout.helm import Helm, as_values
+from cli.rollout.plan import Plan, Ready, RolloutRefused, Upgrade
+from cli.rollout.state import SLOTS, History
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release with the two ways to it."""
+
+    cluster: Cluster
+    helm: Helm
+    dry_run: bool = False
+
+    @classmethod
+    def at(
+        cls, context: str | None, namespace: str | None, release: str, chart: Path, dry_run: bool = False
+    ) -> Release:
+        """The release of a context and namespace."""
+        cluster = Cluster.at(context, namespace, release)
+        return cls(cluster, Helm(release, cluster.namespace, chart, context, say=typer.echo), dry_run)
+
+    def carry_out(self, made: Callable[[History], Plan], why: str) -> None:
+        """Plan from the history, then do it, unless somebody else writes the values or nothing shall be done."""
+        values = self.helm.values()
+        planned = made(self.helm.history())
+        typer.echo(f"{planned.told}\n  from {planned.before}\n  to   {planned.after}")
+        self._refuse_beside_another_writer(planned)
+        self.helm.require_the_same_chart()
+        for step in planned.steps:
+            self._do(step)
+        if self.dry_run:
+            typer.echo("nothing was done")
+            return
+        complaint = audit.record(self.cluster, values, planned, why)
+        if complaint:
+            typer.echo(f"warning: {complaint}", err=True)
+        typer.echo(f"next: {planned.next}")
+
+    def _do(self, step: Upgrade | Ready) -> None:
+        if isinstance(step, Upgrade):
+            if self.dry_run:
+                typer.echo(f"+ {shlex.join(self.helm.upgrade_command(step.change))}")
+            else:
+                self.helm.upgrade(step.change)
+            return
+        name = f"{self.cluster.name}-{step.slot}"
+        typer.echo(
+            f"waiting for slot {step.slot}, as `kubectl wait -n {self.cluster.namespace} "
+            f"--for=condition=Ready inferenceservice/{name} --timeout=10m` does"
+        )
+        if not self.dry_run:
+            slots.wait_until_ready(self.cluster, step.slot, typer.echo)
+
+    def _refuse_beside_another_writer(self, planned: Plan) -> None:
+        found = [slots.route(self.cluster), *(slots.inference_service(self.cluster, slot) for slot in SLOTS)]
+        other = gitops.writer(each["metadata"] for each in found if each)
+        if other:
+            changes = [as_values(step.change) for step in planned.steps if isinstance(step, Upgrade)]
+            raise RolloutRefused(
+                f"{other} writes the values of this release, so nothing was changed here. Change them there"
+                f"{', one after the other' if len(changes) > 1 else ''}:\n" + "---\n".join(changes)
+            )

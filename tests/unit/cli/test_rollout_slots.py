@@ -1,0 +1,84 @@
+"""What objects of a cluster say of slots, weights and writers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cli.rollout import gitops, slots
+from cli.rollout.state import State
+from tests.factories.rollouts import values
+
+
+def route(a: int, b: int | None, mirror: int = 0) -> dict[str, Any]:
+    """As the chart makes it: rules by header first, then the one for everybody."""
+    backends = [{"name": "uc-a-transformer", "weight": a}]
+    backends += [] if b is None else [{"name": "uc-b-transformer", "weight": b}]
+    copies = (
+        [{"type": "RequestMirror", "requestMirror": {"backendRef": {}, "percent": mirror}}] if mirror else []
+    )
+    by_header = {
+        "matches": [{"headers": [{"name": "X-Model-Variant", "value": "b"}]}],
+        "backendRefs": [{"name": "uc-b-transformer"}],
+    }
+    return {
+        "spec": {
+            "rules": [by_header, {"matches": [{"path": {}}], "filters": copies, "backendRefs": backends}]
+        }
+    }
+
+
+def test_weights_are_those_of_the_rule_for_everybody():
+    """A slot that is not named gets none."""
+    assert ({"a": 90, "b": 10}, 5) == slots.weights(route(90, 10, 5), "uc")
+    assert ({"a": 100, "b": 0}, 0) == slots.weights(route(100, None), "uc")
+
+
+def test_a_patched_weight_is_told():
+    """With both truths."""
+    state = State.of(values(b="1.1.0", weights=(90, 10)))
+
+    told = slots.drift(state, route(100, 0), "uc")
+
+    assert "the route sends 100 to a and 0 to b (mirror 0), the values say 90 and 10 (mirror 0)" in (
+        told or ""
+    )
+    assert slots.drift(state, route(90, 10), "uc") is None
+
+
+def test_a_route_that_is_gone_is_told():
+    """Only where the values have one."""
+    assert "the cluster has none" in (slots.drift(State.of(values()), None, "uc") or "")
+    assert slots.drift(State.of(values(has_route=False)), None, "uc") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "ready"),
+    [
+        ({"observedGeneration": 2, "conditions": [{"type": "Ready", "status": "True"}]}, True),
+        ({"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}, False),
+        ({"conditions": [{"type": "Ready", "status": "False"}]}, False),
+        ({}, False),
+    ],
+    ids=["ready", "yesterday's status", "not ready", "no status yet"],
+)
+def test_a_status_of_yesterday_is_no_readiness(status, ready):
+    """KServe writes what it has seen; the spec may have moved on."""
+    assert ready is slots.is_ready({"metadata": {"generation": 2}, "status": status})
+
+
+@pytest.mark.parametrize(
+    ("metadata", "writer"),
+    [
+        ({"labels": {"app.kubernetes.io/managed-by": "Helm"}}, None),
+        ({}, None),
+        ({"annotations": {"argocd.argoproj.io/tracking-id": "uc:serving/x"}}, "Argo CD (uc:serving/x)"),
+        ({"labels": {"argocd.argoproj.io/instance": "uc"}}, "Argo CD (uc)"),
+        ({"labels": {"helm.toolkit.fluxcd.io/name": "uc"}}, "Flux (uc)"),
+        ({"labels": {"app.kubernetes.io/managed-by": "Terraform"}}, "Terraform"),
+    ],
+)
+def test_another_writer_of_the_values_is_recognised(metadata, writer):
+    """By what it leaves on the objects."""
+    assert writer == gitops.writer([{}, metadata])
