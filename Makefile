@@ -66,7 +66,7 @@ model-report: $(READY) ## How good the model is on real history: MARKET_DATA=<fo
 	@$(BIN)/upper-circuit model-report
 
 ##@ Ship it
-.PHONY: chart images e2e e2e-full
+.PHONY: chart images e2e e2e-full kind
 chart: $(READY) ## The chart rendered by Helm, held to schemas, policies and its own rules; HELM=<file> where it is not in the PATH
 	@$(BIN)/python -m pytest -q -n 2 --dist loadscope tests/chart
 
@@ -80,6 +80,9 @@ e2e: $(READY) ## Cluster tests, one of each kind, on the cluster at KUBECONFIG; 
 
 e2e-full: $(READY) ## All cluster tests
 	@$(BIN)/python -m pytest -q -p no:xdist --with-e2e --full tests/e2e
+
+kind: ## A cluster on this laptop with KServe, a Gateway and the demo in it; wants Docker, kind, kubectl, helm
+	@k8s/kind-up.sh
 
 ##@ Keep it
 .PHONY: lock clean
