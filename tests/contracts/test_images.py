@@ -30,7 +30,7 @@ OURS = ("upper_circuit", "transformer", "predictor", "batch", "cli")
 READ_AS_DATA = {"transformer": {"fastapi_offline"}}
 """Packages whose files are served and that no import names."""
 RUN_BY_ALEMBIC = "upper_circuit/market/migrations/"
-OUTSIDE = ("batch", "transformer", "predictor", "upper_circuit.judging", "kubernetes", "matplotlib")
+OUTSIDE = ("batch", "transformer", "predictor", "kubernetes", "urllib3", "websocket", "matplotlib")
 """What commands for people outside of a cluster need: in the image they end with a line that says so."""
 LEFT_OUT = {"tools": OUTSIDE}
 ELSEWHERE = {
@@ -73,17 +73,37 @@ def copied_files(program: str) -> set[str]:
 @cache
 def imported(program: str) -> frozenset[str]:
     """Modules of ours, and names of packages, that a program reaches by any import, at the top or in a function."""
-    graph = grimp.build_graph(*OURS, include_external_packages=True, cache_dir=None)
     package = STARTED.get(program, program)
-    waiting = {package, *graph.find_descendants(package)}
-    reached: set[str] = set()
+    return _closure(frozenset({package, *_graph().find_descendants(package)}), LEFT_OUT.get(program, ()))
+
+
+@cache
+def installed(program: str) -> frozenset[str]:
+    """What `install.py` imports: that, the modules that are copied beside it, and what those reach."""
+    reached = imported(program)
+    folders = {str(Path(file_of(module)).parent) for module in reached if _is_in(module, OURS)}
+    beside = {
+        file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for file in copied_files(program)
+        if str(Path(file).parent) in folders
+    }
+    return _closure(reached | beside, LEFT_OUT.get(program, ()))
+
+
+@cache
+def _graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*OURS, include_external_packages=True, cache_dir=None)
+
+
+def _closure(start: frozenset[str], left_out: tuple[str, ...]) -> frozenset[str]:
+    waiting, reached = set(start), set[str]()
     while waiting:
         module = waiting.pop()
-        if _is_in(module, LEFT_OUT.get(program, ())):
+        if _is_in(module, left_out):
             continue
         reached.add(module)
         above = {module.rpartition(".")[0]} - {""}
-        waiting |= (graph.find_modules_directly_imported_by(module) | above) - reached
+        waiting |= (_graph().find_modules_directly_imported_by(module) | above) - reached
     return frozenset(reached)
 
 
@@ -116,13 +136,13 @@ class TestWhatIsInside:
 
     def test_every_module_that_the_program_imports_is_copied(self, program: str) -> None:
         """A module imported in a function only would be missed at the first call of that function."""
-        needed = {file_of(module) for module in imported(program) if module.split(".")[0] in OURS}
+        needed = {file_of(module) for module in installed(program) if module.split(".")[0] in OURS}
 
         assert set() == needed - copied_files(program)
 
     def test_no_package_is_copied_that_the_program_does_not_import(self, program: str) -> None:
         """Training, file formats and the other programs stay outside."""
-        needed = {str(Path(file_of(module)).parent) for module in imported(program)}
+        needed = {str(Path(file_of(module)).parent) for module in installed(program)}
         own = {file for file in copied_files(program) if file.split("/")[0] in OURS}
         own = {file for file in own if not file.startswith(RUN_BY_ALEMBIC)}
 
