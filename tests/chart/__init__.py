@@ -1,0 +1,1 @@
+"""The chart: what Helm makes of it, as data."""

@@ -13,18 +13,20 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-SCALARS = {
-    "str",
-    "int",
-    "bool",
-    "float",
-    "object",
-    "datetime",
-    "ResourceQuantity",
-    "IntstrIntOrString",
-    "K8sIoApimachineryPkgUtilIntstrIntOrString",
-}
 Shape = Any
+"""A mapping of names to shapes, {str: shape}, [shape], a type, the name of a KServe model, or None: anything."""
+
+
+def shape_of(kind: str) -> Shape:
+    """What KServe's package says of a type: one level, with the names of the types below."""
+    if match := re.fullmatch(r"list\[(.+)\]", kind):
+        return [match[1]]
+    if match := re.fullmatch(r"dict[(\[]str, (.+)[)\]]", kind):
+        return {str: match[1]}
+    model = _model(kind)
+    if model is None:
+        return {"str": str, "int": int, "bool": bool}.get(kind)
+    return {json: model.openapi_types[name] for name, json in model.attribute_map.items()}
 
 
 @cache
@@ -35,37 +37,6 @@ def _model(name: str) -> Any:
         if found is not None:
             return found
     return None
-
-
-def kserve_faults(each: Any, kind: str, where: str = "") -> Iterator[str]:
-    """Fields of an object that KServe's own model of that kind does not have, or has of another type."""
-    if match := re.fullmatch(r"list\[(.+)\]", kind):
-        if not isinstance(each, list):
-            yield f"{where} is no list"
-            return
-        for index, item in enumerate(each):
-            yield from kserve_faults(item, match[1], f"{where}[{index}]")
-    elif match := re.fullmatch(r"dict\(str, (.+)\)|dict\[str, (.+)\]", kind):
-        if not isinstance(each, dict):
-            yield f"{where} is no mapping"
-            return
-        for key, item in each.items():
-            yield from kserve_faults(item, match[1] or match[2], f"{where}.{key}")
-    elif kind in SCALARS or _model(kind) is None:
-        wanted = {"str": str, "int": int, "bool": bool}.get(kind)
-        if wanted and not isinstance(each, wanted):
-            yield f"{where} is {each!r}, not {kind}"
-    else:
-        model = _model(kind)
-        attributes = {json: (name, model.openapi_types[name]) for name, json in model.attribute_map.items()}
-        if not isinstance(each, dict):
-            yield f"{where} is no mapping"
-            return
-        for key, item in each.items():
-            if key not in attributes:
-                yield f"{where}.{key} is unknown to {kind}"
-            else:
-                yield from kserve_faults(item, attributes[key][1], f"{where}.{key}")
 
 
 BACKEND = {"name": str, "port": int, "weight": int}
@@ -134,21 +105,24 @@ SHAPES: dict[str, Shape] = {
 
 
 def shape_faults(each: Any, shape: Shape, where: str = "spec") -> Iterator[str]:
-    """Where an object departs from a shape: a mapping of names, a list of one shape, {str: shape}, or a type."""
+    """Where an object departs from a shape."""
+    if isinstance(shape, str):
+        shape = shape_of(shape)
+    if shape is None:
+        return
     if isinstance(shape, type):
         if not isinstance(each, shape):
             yield f"{where} is {each!r}, not {shape.__name__}"
-    elif isinstance(shape, list):
-        if not isinstance(each, list):
-            yield f"{where} is no list"
-            return
-        for index, item in enumerate(each):
-            yield from shape_faults(item, shape[0], f"{where}[{index}]")
-    elif not isinstance(each, dict):
-        yield f"{where} is no mapping"
-    else:
-        for key, item in each.items():
-            if key not in shape and str not in shape:
-                yield f"{where}.{key} is unknown"
-            else:
-                yield from shape_faults(item, shape.get(key, shape.get(str)), f"{where}.{key}")
+        return
+    if not isinstance(each, type(shape)):
+        yield f"{where} is {each!r}, not a {type(shape).__name__}"
+        return
+    items = (
+        each.items() if isinstance(each, dict) else ((str(index), item) for index, item in enumerate(each))
+    )
+    for key, item in items:
+        below = shape[0] if isinstance(shape, list) else shape.get(key, shape.get(str, KeyError))
+        if below is KeyError:
+            yield f"{where}.{key} is unknown"
+        else:
+            yield from shape_faults(item, below, f"{where}.{key}")

@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 
 from tests.chart.rendering import CI, Release, ci, render
-from tests.chart.schemas import SHAPES, kserve_faults, shape_faults
+from tests.chart.schemas import SHAPES, shape_faults
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -62,7 +62,7 @@ def test_kserve_takes_its_objects(name):
         fault
         for kind, model in KSERVE.items()
         for each in release.all(kind)
-        for fault in kserve_faults(each, model)
+        for fault in shape_faults(each, model, kind)
     ]
 
     assert [] == faults
@@ -77,9 +77,9 @@ def test_a_misspelt_field_of_kserve_is_found():
         "spec": {**each["spec"], "transformer": {**each["spec"]["transformer"], "contaners": []}},
     }
 
-    faults = list(kserve_faults(broken, "V1beta1InferenceService"))
+    faults = list(shape_faults(broken, "V1beta1InferenceService", "it"))
 
-    assert [".spec.transformer.contaners is unknown to V1beta1TransformerSpec"] == faults
+    assert ["it.spec.transformer.contaners is unknown"] == faults
 
 
 @every_example

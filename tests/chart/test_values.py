@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
+from itertools import pairwise
 from typing import Any
 
 import jsonschema
@@ -121,7 +122,7 @@ def test_every_value_stands_under_a_comment():
     lines = lines_of_defaults()
     bare = [
         line
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in pairwise(lines)
         if re.match(r" *[a-zA-Z]+: *\S", line) and not before.lstrip().startswith("#") and "{" not in line
     ]
 

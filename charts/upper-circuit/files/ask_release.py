@@ -38,9 +38,13 @@ def ask(path: str, body: dict[str, object] | None = None) -> dict[str, object]:
 
 def stock_of(day: str) -> str:
     """A stock that was traded on that day; on the way, a row is written, read and taken back."""
-    with psycopg.connect(os.environ["DATABASE_URL"].replace("+psycopg", ""), connect_timeout=10) as connection:
+    with psycopg.connect(
+        os.environ["DATABASE_URL"].replace("+psycopg", ""), connect_timeout=10
+    ) as connection:
         connection.execute(SKIPPED)
-        found = connection.execute("SELECT detail FROM predictions.skipped_stocks WHERE bse_code = '000000'").fetchone()
+        found = connection.execute(
+            "SELECT detail FROM predictions.skipped_stocks WHERE bse_code = '000000'"
+        ).fetchone()
         assert found == ("helm test",), found  # noqa: S101
         row = connection.execute(A_STOCK, [day]).fetchone()
         connection.rollback()
@@ -55,7 +59,9 @@ def main() -> None:
     answer = ask("/api/v1/predict", {"bse_code": stock, "prediction_date": day})
     print(f"api: {stock} on {day}: {answer['probability']} by {answer['model_version']}")  # noqa: T201
     tensors = {"bse_code": stock, "prediction_date": day}
-    inputs = [{"name": name, "datatype": "BYTES", "shape": [1], "data": [text]} for name, text in tensors.items()]
+    inputs = [
+        {"name": name, "datatype": "BYTES", "shape": [1], "data": [text]} for name, text in tensors.items()
+    ]
     outputs = ask("/v2/models/upper-circuit/infer", {"inputs": inputs})["outputs"]
     inferred = next(each["data"][0] for each in outputs if each["name"] == "probability")
     print(f"open inference protocol: {inferred}")  # noqa: T201
