@@ -54,10 +54,12 @@ def test_a_hook_needs_nothing_that_comes_after_it():
 
 
 def test_hooks_leave_nothing_behind():
-    """Helm forgets hooks at an uninstall, so they go when they have succeeded."""
-    policies = {annotations(each)[DELETED] for each in hooks(render(MINIMAL), "pre-install")}
+    """Helm forgets hooks at an uninstall, so they go when they have succeeded; one that failed tells why first."""
+    release = render(MINIMAL)
+    found = [*hooks(release, "pre-install"), *hooks(release, "test")]
 
-    assert {"before-hook-creation,hook-succeeded"} == policies
+    assert {"before-hook-creation,hook-succeeded"} == {annotations(each)[DELETED] for each in found}
+    assert all("hook-failed" in annotations(each)["helm.sh/hook-output-log-policy"] for each in found)
 
 
 def test_an_uninstall_keeps_claims_and_nothing_else():

@@ -198,6 +198,29 @@ class TestEachSlot:
             f"upper-circuit-{slot}-{part}" for slot in "ab" for part in ("transformer", "predictor")
         } == targets
 
+    def test_no_object_of_ours_has_a_name_that_kserve_gives(self):
+        """KServe 0.20 writes its own autoscaler over one that is called like the Deployment, whoever made it."""
+        release = render(values(CANARY))
+        names = {(each["kind"], each["metadata"]["name"]) for each in release.objects}
+        kserves = {
+            (kind, name)
+            for kind in (
+                "Deployment",
+                "Service",
+                "HorizontalPodAutoscaler",
+                "PodDisruptionBudget",
+                "HTTPRoute",
+                "Ingress",
+            )
+            for slot in "ab"
+            for name in (
+                f"upper-circuit-{slot}",
+                *(f"upper-circuit-{slot}-{part}" for part in ("transformer", "predictor")),
+            )
+        }
+
+        assert set() == names & kserves
+
 
 class TestTraffic:
     """Weights, the mirror, the header, and the one name in the cluster."""
