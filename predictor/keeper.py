@@ -9,6 +9,7 @@ after a failure the load is tried again by itself, not with every request.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
@@ -94,6 +95,10 @@ class ModelKeeper:
                 self._because = error.because
                 await asyncio.sleep(self._again_after)
         self._because = None
+        # What is here now stays. XGBoost leaves garbage with every call, and a collection that walks all of KServe
+        # takes longer than the call.
+        gc.collect()
+        gc.freeze()
 
     def _ended(self, load: asyncio.Task[None]) -> None:
         self._load = None
