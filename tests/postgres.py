@@ -79,6 +79,24 @@ def cluster() -> Iterator[str]:
             shell.stdin.close()
 
 
+def control(url: str, order: str) -> None:
+    """`pg_ctl stop` or `start` of a server of one's own, at once and without mercy for who is connected."""
+    folder = url.rpartition("host=")[2]
+    user: dict[str, Any] = {"user": _UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
+    command = [
+        f"{_programs()}/pg_ctl",
+        "-D",
+        f"{folder}/data",
+        "-w",
+        "-l",
+        f"{folder}/log",
+        "-m",
+        "immediate",
+    ]
+    options = ["-o", f"-k {folder} {_SETTINGS}"] if order == "start" else []
+    subprocess.run([*command, *options, order], check=True, cwd=folder, stdout=subprocess.DEVNULL, **user)
+
+
 class Postgres:
     """Hands out databases of one server, each fresh and at the newest schema."""
 

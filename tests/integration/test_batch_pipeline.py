@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from batch.morning import Choices
 from batch.predictor import BatchPredictor
 from tests.factories import batch as factory
+from tests.factories.online import OnlineMarket, pair
 from upper_circuit.errors import NotASession, PricesStale
 from upper_circuit.market.database import Database
 from upper_circuit.market.days import moment_of
@@ -86,6 +87,26 @@ def test_a_hundred_real_stocks_become_a_mornings_list(real: Real, folder: Path, 
     assert (
         f"\n1    | {first.bse_code:<8} | {first.nse_symbol or '-':<10} | " in report.report_path.read_text()
     )
+
+
+def test_the_first_stock_asked_by_hand_gets_the_number_of_the_list(folder: Path, tmp_path: Path) -> None:
+    """RELIANCE for 2024-11-14 from the pair, over plain HTTP, equals the morning's run to the last bit."""
+    morning = MORNINGS[0]
+    report = BatchPredictor(
+        folder / "models", folder / "db", folder / "out", choices=Choices(progress=False)
+    ).predict_all_stocks(morning)
+    [listed] = [each for each in report.predictions if each.bse_code == RELIANCE]
+    real_market = factory.LittleMarket(folder / "db", [], date.fromisoformat(morning))
+
+    with pair(OnlineMarket(real_market, folder / "models"), tmp_path) as started:
+        answer = started.ask(RELIANCE, nse_symbol="RELIANCE.NS", include_features=True, include_shap=True)
+
+    told = answer.json()
+    assert (200, "RELIANCE", morning, "2024-11-13") == (
+        answer.status_code, told["nse_symbol"], told["prediction_date"], told["as_of"],
+    )  # fmt: skip
+    assert listed.probability == told["probability"]
+    assert [25, 25] == [len(told["features"]), len(told["shap_values"])]
 
 
 def test_a_real_holiday_and_a_real_missing_day_are_told_apart(folder: Path) -> None:

@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 import requests
 
-from tests.factories.batch import LittleMarket
+from tests.factories.batch import LittleMarket, market
 from tests.factories.online import ADMIN_TOKEN, OnlineMarket, Pair, question, transformer
 from tests.factories.online import pair as start_pair
 from tests.factories.processes import Program, predictor, wait_until
+from tests.postgres import Postgres, cluster, control
 from upper_circuit.models.registry import CHANNELS, STABLE
 
 Answer = tuple[int, str | None, float | None]
@@ -134,21 +135,46 @@ def test_while_the_database_is_away_answers_go_on(
         assert [] == answers.broken
 
 
+@pytest.mark.postgres
+def test_while_a_server_is_stopped_answers_go_on(pair: Pair, tmp_path: Path) -> None:
+    """PostgreSQL ended and started again under load: the same as with files, and no connection has to be mended."""
+    with cluster() as address:
+        stored = market(Postgres(address).migrated(), stocks=24, sessions=140)
+        online = OnlineMarket(stored, pair.online.models)
+        api_over = transformer(online, tmp_path, pair.predictor.url, DATABASE_URL=str(stored.location))
+        with api_over as api:
+            api.wait_for("/api/v1/health", within=150)
+            with load(api, question(online)) as answers:
+                answers.wait_for(all_are(200))
+                control(address, "stop")
+                wait_until(lambda: api.status("/api/v1/health") == 503, within=60, otherwise=api.told)
+                ready = api.status("/api/v1/health/ready")
+                answers.wait_for(all_are(200))
+                control(address, "start")
+                api.wait_for("/api/v1/health")
+
+        assert 200 == ready
+        assert {200} == {answer[0] for _, answer in answers.answers}
+        assert [] == answers.broken
+
+
 def test_models_are_swapped_under_load(online_market: OnlineMarket, tmp_path: Path) -> None:
-    """Twenty reloads through the API: no error, and no answer of one version with the number of another."""
+    """A hundred reloads through the API: no error, no answer of one version with another's number, memory flat."""
     models = tmp_path / "models"
     shutil.copytree(online_market.models, models)
     own = OnlineMarket(online_market.market, models)
     pointer = models / "XGBoost" / CHANNELS / STABLE
     with start_pair(own, tmp_path) as pair, load(pair.api, question(own)) as answers:
-        results = []
-        for number in range(20):
+        results, resident = [], []
+        for number in range(100):
             pointer.write_text("1.0.0\n" if number % 2 == 0 else "1.1.0\n", encoding="utf-8")
             response = pair.post("/api/v1/models/reload", None, authorization=f"Bearer {ADMIN_TOKEN}")
             results.append(response.json()["replicas"][0]["result"])
+            resident.append(pair.api.resident_megabytes() + pair.predictor.resident_megabytes())
 
     found = {answer for _, answer in answers.answers}
-    assert ["swapped"] * 20 == results
+    assert ["swapped"] * 100 == results
+    assert resident[-1] - resident[19] < 25, resident
     assert {(200, "1.0.0"), (200, "1.1.0")} == {(status, version) for status, version, _ in found}
     assert 2 == len({probability for _, _, probability in found}) == len(found)
     assert [] == answers.broken
