@@ -110,8 +110,8 @@ class Registry:
         `documents` (name to content; .md, .txt, .png) lie beside it: the report of its training. A version that is
         there already raises PublishRefused, one that fails the gate ModelRejected; both change nothing.
         """
-        files = {MODEL_FILE: booster, MANIFEST_FILE: manifest.to_yaml().encode(), **(documents or {})}
-        return self._place(files, manifest, fingerprint=manifest.feature_fingerprint)
+        files = {MODEL_FILE: booster, MANIFEST_FILE: manifest.to_yaml().encode()}
+        return self._place(files, documents or {}, manifest, fingerprint=manifest.feature_fingerprint)
 
     def adopt(self, version: ModelVersion, files: Mapping[str, bytes], *, fingerprint: str) -> bool:
         """Put a version that another registry has published into this one, byte for byte, proven like any other.
@@ -133,22 +133,31 @@ class Registry:
         there = self._type(manifest.model_type) / str(version)
         if there.is_dir() and dict(files) == {path.name: path.read_bytes() for path in there.iterdir()}:
             return False
-        self._place(files, manifest, fingerprint=fingerprint)
+        own = {name: content for name, content in files.items() if name in {MODEL_FILE, MANIFEST_FILE}}
+        documents = {name: content for name, content in files.items() if name not in own}
+        self._place(own, documents, manifest, fingerprint=fingerprint)
         return True
 
-    def _place(self, files: Mapping[str, bytes], manifest: Manifest, *, fingerprint: str) -> Path:
+    def _place(
+        self,
+        files: Mapping[str, bytes],
+        documents: Mapping[str, bytes],
+        manifest: Manifest,
+        *,
+        fingerprint: str,
+    ) -> Path:
         version = str(manifest.version)
         target = self._type(manifest.model_type) / version
         if target.exists():
             raise PublishRefused(version, f"{target} exists, and a published version never changes")
-        for name in set(files) - {MODEL_FILE, MANIFEST_FILE}:
+        for name in documents:
             if DOCUMENT.fullmatch(name) is None:
                 raise PublishRefused(version, f"document {name!r}: .md, .txt and .png are allowed")
 
         staging = target.parent / STAGING / f"{version}-{secrets.token_hex(4)}"
         staging.mkdir(parents=True)
         try:
-            for name, content in files.items():
+            for name, content in {**files, **documents}.items():
                 _write(staging / name, content, mode=0o444)
             _sync(staging)
             verify(staging, version=manifest.version, fingerprint=fingerprint)
