@@ -67,7 +67,8 @@ def unfinished(connection: sa.Connection) -> list[Overview]:
 def run_date_of(connection: sa.Connection, run_id: str) -> date:
     """The date of a run that is there."""
     query = sa.select(runs.c.run_date).where(runs.c.run_id == run_id)
-    return connection.execute(query).scalar_one()
+    found: date = connection.execute(query).scalar_one()
+    return found
 
 
 def is_shard(run_id: str, shard: int) -> sa.ColumnElement[bool]:

@@ -62,8 +62,12 @@ def rewrite(
     rows: ShardRows,
     without_band: Collection[str],
 ) -> None:
-    """Write shards anew that were done under another plan, in the transaction that stores this one."""
-    _replace(connection, plan, shards, rows, without_band)
+    """Write shards anew that were done under another plan, in the transaction that stores this one.
+
+    `rows` may be of more stocks than theirs.
+    """
+    theirs = rows.of([code for shard in shards for code in plan.shards[shard]])
+    _replace(connection, plan, shards, theirs, without_band)
     for shard in shards:
         ledger_rows.count(connection, run_id, shard, **_counts(plan, rows.of(plan.shards[shard])))
     log.warning("run.replanned", extra={"shards": list(shards), "data_version": plan.data_version})
