@@ -55,6 +55,7 @@ _ROUTES = {
     contract.READY_PATH,
     contract.RELOAD_PATH,
     contract.REGISTRY_PATH,
+    contract.BINS_PATH,
 }
 _METHODS = {"GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"}
 

@@ -46,6 +46,7 @@ class Routes:
             (contract.READY_PATH, self.model_ready),
             (model, self.model_metadata),
             (contract.REGISTRY_PATH, self.manifests),
+            (contract.BINS_PATH, self.bins),
             ("/metrics", self.scrape),
         ):
             router.add_api_route(path, endpoint, methods=["GET"], response_model=None)
@@ -91,6 +92,14 @@ class Routes:
     def manifests(self) -> dict[str, Any]:  # no `async`: it reads files, so FastAPI gives it a thread
         """Which version answers, and what every version in the registry says of itself; nothing is loaded."""
         return {**self._answering(), "versions": [self._told(each) for each in self.registry.versions()]}
+
+    async def bins(self) -> Response:
+        """The training bins of the model that answers: what its drift is measured against."""
+        loaded = self.loader.present()
+        if loaded is None:
+            return _error(503, "no model is loaded")
+        bins = loaded.scorer.manifest.bins.model_dump(mode="json")
+        return JSONResponse({"model_version": str(loaded.served), **bins})
 
     async def reload(self, request: Request) -> Response:
         """Take the version that should answer now; wants `Authorization: Bearer`."""

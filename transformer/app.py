@@ -28,7 +28,7 @@ from transformer.models import Models
 from transformer.mornings import Mornings, Rules
 from transformer.predictors import Predictors
 from transformer.replicas import Replicas, addresses
-from transformer.routes import docs, health, models, predictions, protocol, runs
+from transformer.routes import comparison, docs, health, models, predictions, protocol, runs
 from transformer.routes.parts import Parts
 from transformer.service import Clock, PredictionService, utc_now
 from transformer.settings import TransformerSettings
@@ -174,6 +174,7 @@ def routers(parts: Parts) -> list[APIRouter]:
     return [
         predictions.router(parts),
         runs.router(parts),
+        comparison.router(parts),
         models.router(parts),
         health.router(parts),
         protocol.router(parts),

@@ -15,6 +15,7 @@ from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 
 from transformer.protocol_schemas import InferenceRequest
+from transformer.rollout_schemas import StepRequest
 from transformer.routes.described import components
 from transformer.schemas import BatchRequest, PredictionRequest
 
@@ -36,7 +37,7 @@ def describe(routers: list[APIRouter]) -> dict[str, Any]:
         routes=[route for router in routers for route in router.routes],
     )
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
-    for model in (PredictionRequest, BatchRequest, InferenceRequest):
+    for model in (PredictionRequest, BatchRequest, InferenceRequest, StepRequest):
         made = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= {**made.pop("$defs", {}), model.__name__: made}
     _without_fastapis_422(found)

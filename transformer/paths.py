@@ -32,6 +32,9 @@ _LIMITED = (
     "/api/v1/predict",
     "/api/v1/batch_predict",
     "/api/v1/predictions",
+    "/api/v1/comparison",
+    "/api/v1/drift",
+    "/api/v1/rollout/steps",
     "/api/v1/runs",
     "/api/v1/sessions",
     "/api/v1/models",
@@ -59,6 +62,7 @@ _KNOWN: dict[str, Path] = {
     contract.INFER_PATH: Path(contract.INFER_PATH, contract.INFER_PATH, most_bytes=contract.MOST_BYTES),
 }
 _BELOW = (
+    ("/api/v1/comparison/", "/api/v1/comparison/{date}"),
     ("/api/v1/runs/", "/api/v1/runs/{date}"),
     ("/api/v1/stocks/", "/api/v1/stocks/{bse_code}/why"),
     ("/v2/repository/", "/v2/repository"),

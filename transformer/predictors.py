@@ -135,6 +135,17 @@ class Predictors:
             because = f"{replica.url}: {body.decode()}"
         raise PredictorAway(because)
 
+    async def bins(self) -> dict[str, Any]:
+        """The training bins of the model that answers, from the first replica that tells; else PredictorAway."""
+        because = "its name resolves to no address"
+        for replica in self.replicas:
+            status, body = await self._aside("GET", replica, contract.BINS_PATH)
+            found = _object(body)
+            if status == 200 and found is not None:
+                return found
+            because = f"{replica.url} answered {status}" if status else f"{replica.url}: {body.decode()}"
+        raise PredictorAway(because)
+
     async def reload(self, headers: Headers) -> list[tuple[str, int, dict[str, Any] | None]]:
         """Tell every replica to take the version that is promoted now: address, status (0: none), what it said."""
         replicas = list(self.replicas)

@@ -160,6 +160,33 @@ INFERRED: dict[str, Any] = {
     ],
 }
 
+STEP: dict[str, Any] = {
+    "step": 7,
+    "taken_at": "2024-11-14T04:02:11Z",
+    "who": "asha",
+    "action": "start",
+    "from": "a 1.0.0 100",
+    "to": "a 1.0.0 90, b 1.1.0 10",
+    "why": "trained until October",
+}
+COMPARISON: dict[str, Any] = {
+    "prediction_date": "2024-11-14",
+    "stable_version": "1.0.0",
+    "canary_version": "1.1.0",
+    "missed": 0,
+    "bse_codes": ["500325", "532540"],
+    "stable": [0.0213, 0.0172],
+    "stable_margin": [-3.512, -3.731],
+    "canary": [0.0241, 0.0169],
+    "canary_margin": [-3.401, -3.742],
+    "labels": [0, None],
+}
+DRIFT: dict[str, Any] = {
+    "model_version": "1.1.0",
+    "prediction_date": "2024-11-14",
+    "spreads": [{"name": "rsi_14", "trained": [0.5, 0.5, 0.0], "now": [0.46, 0.53, 0.01], "rows": 4213}],
+}
+
 ANSWERS: dict[str, Any] = {
     "prediction": PREDICTION,
     "batch": BATCH,
@@ -168,6 +195,15 @@ ANSWERS: dict[str, Any] = {
     "runs": {"runs": [RUN]},
     "run": RUN_DETAIL,
     "sessions": SESSIONS,
+    "comparable": {
+        "stable_version": "1.0.0",
+        "canary_version": "1.1.0",
+        "mornings": ["2024-11-14", "2024-11-13"],
+    },
+    "comparison": COMPARISON,
+    "drift": DRIFT,
+    "rollout_step": STEP,
+    "rollout_steps": {"steps": [STEP]},
     "models": MODELS,
     "reload": RELOAD,
     "health": HEALTH,

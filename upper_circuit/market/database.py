@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from upper_circuit.errors import SchemaOutdated
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration; a contract test holds it to the migrations folder."""
 
 Part = Literal["market", "predictions"]

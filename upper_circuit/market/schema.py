@@ -298,3 +298,16 @@ run_attempts = Table(
     Column("finished_at", BigInteger),
     sqlite_autoincrement=True,
 )
+
+rollout_steps = Table(
+    "rollout_steps",
+    predictions,
+    Column("step", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
+    Column("taken_at", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),  # start, promote, abort, rollback, finish
+    Column("slots_before", Text, nullable=False),  # as people read it: a 1.0.0 90, b 1.1.0 10
+    Column("slots_after", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    sqlite_autoincrement=True,
+)

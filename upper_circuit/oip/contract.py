@@ -17,6 +17,8 @@ INFER_PATH = f"/v2/models/{MODEL_NAME}/infer"
 READY_PATH = f"/v2/models/{MODEL_NAME}/ready"
 RELOAD_PATH = f"/v2/models/{MODEL_NAME}/reload"
 """POST with a bearer token, on the predictor: take the version that is promoted now."""
+BINS_PATH = f"/v2/models/{MODEL_NAME}/bins"
+"""Where a predictor tells how everything was spread when the model that answers was trained."""
 REGISTRY_PATH = f"/v2/models/{MODEL_NAME}/registry"
 """GET, on the predictor: the manifests of every version, and which one answers."""
 
