@@ -86,7 +86,7 @@ def read_results(connection: sa.Connection, codes: tuple[str, ...]) -> Results:
         table.c.net_profit,
         table.c.eps,
     )
-    stock, ends, moments, basis, *figures = _columns(connection, columns, codes)
+    stock, (ends, moments, basis, *figures) = _columns(connection, columns, codes)
     announced = np.array(moments, np.int64)
     counted = np.array([at for at, each in enumerate(basis) if each == "standalone"], np.int64)
     counted = counted[np.argsort(-announced[counted], kind="stable")]  # the first filing is written last
@@ -115,9 +115,11 @@ def read_announcements(connection: sa.Connection, codes: tuple[str, ...], since:
     table = schema.announcement_scores
     columns = table.c.bse_code, table.c.announced_at, table.c.score, table.c.event
     recent = () if since is None else (table.c.announced_at >= since,)
-    stock, *told = _columns(connection, columns, codes, *recent)
+    stock, told = _columns(connection, columns, codes, *recent)
     announced_at, score, event = (
-        np.array(column, kind) for column, kind in zip(told, (np.int64, np.float64, np.int64), strict=True)
+        np.array(told[0], np.int64),
+        np.array(told[1], np.float64),
+        np.array(told[2], np.int64),
     )
     # A total order, so that sums over a stock's items do not depend on how the database returns its rows.
     order = np.lexsort((event, score, announced_at, stock))
@@ -128,7 +130,7 @@ def read_meetings(connection: sa.Connection, codes: tuple[str, ...]) -> Meetings
     """Board meetings for financial results."""
     table = schema.earnings_calendar
     columns = table.c.bse_code, _unparsed(table.c.meeting_date), table.c.published_at
-    stock, day, published_at = _columns(connection, columns, codes)
+    stock, (day, published_at) = _columns(connection, columns, codes)
     return Meetings(stock, _days(day), np.array(published_at, np.int64))
 
 
@@ -140,12 +142,12 @@ def read_quarters(
     start = _unparsed(table.c.history_start)
     columns = table.c.bse_code, start, table.c.quarter, table.c.locked, table.c.bars
     if quarters is None:
-        stock, began, *counts = _columns(connection, columns, codes)
+        stock, (began, *counts) = _columns(connection, columns, codes)
     else:
-        stock, began, *counts = _columns(connection, columns, codes, table.c.quarter.in_(quarters))
+        stock, (began, *counts) = _columns(connection, columns, codes, table.c.quarter.in_(quarters))
         # A history that began later has no row in these quarters, yet it is what makes theirs another history's.
         begun_later = table.c.history_start >= first_day(min(quarters))
-        others, later = _columns(connection, columns[:2], codes, begun_later)
+        others, (later,) = _columns(connection, columns[:2], codes, begun_later)
         stock, began = np.concatenate([stock, others]), (*began, *later)
         counts = [(*column, *[0] * len(others)) for column in counts]
     quarter, locked, bars = (np.array(column, np.int64) for column in counts)
@@ -184,16 +186,16 @@ def _columns(
     columns: Sequence[sa.ColumnElement[Any]],
     codes: tuple[str, ...],
     *conditions: sa.ColumnElement[bool],
-) -> tuple[npt.NDArray[np.int64], *tuple[tuple[Any, ...], ...]]:
-    """The rows of some stocks, column by column; the first becomes each row's position in `codes`."""
+) -> tuple[npt.NDArray[np.int64], list[tuple[Any, ...]]]:
+    """The rows of some stocks, column by column; the first becomes each row's position in `codes`, an array."""
     rows = _rows(connection, columns, codes, *conditions)
     index = _index(codes)
     if len(codes) > _MOST_LOOKED_UP:
         rows = [row for row in rows if row[0] in index]
     if not rows:
-        return np.zeros(0, np.int64), *[()] * (len(columns) - 1)
+        return np.zeros(0, np.int64), [()] * (len(columns) - 1)
     first, *others = zip(*rows, strict=True)
-    return np.array([index[code] for code in first], np.int64), *others
+    return np.array([index[code] for code in first], np.int64), others
 
 
 def _unparsed(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
