@@ -164,3 +164,23 @@ def test_rendered_twice_the_objects_are_the_same(name):
     )
 
     assert once == again
+
+
+def elsewhere() -> dict[str, dict[str, Any]]:
+    """Values that stand in other files of ours, by where."""
+    root = CHART.parents[1]
+    argo = yaml.safe_load((root / "k8s" / "gitops" / "argo-cd.yaml").read_text(encoding="utf-8"))
+    flux = list(yaml.safe_load_all((root / "k8s" / "gitops" / "flux.yaml").read_text(encoding="utf-8")))
+    return {
+        "Argo CD": argo["spec"]["source"]["helm"]["valuesObject"],
+        "Flux": next(each for each in flux if each["kind"] == "HelmRelease")["spec"]["values"],
+        "the cluster's tests": yaml.safe_load(
+            (root / "tests" / "e2e" / "values.yaml").read_text(encoding="utf-8")
+        ),
+    }
+
+
+@pytest.mark.parametrize("where", sorted(elsewhere()))
+def test_values_that_stand_elsewhere_are_taken(where):
+    """Whoever copies an example installs it as it is."""
+    assert render(elsewhere()[where]).all("InferenceService")
