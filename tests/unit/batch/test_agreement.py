@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from batch.agreement import LEASE_SECONDS, agree
-from batch.ledger import Attempt, Ledger
+from batch.ledger import Attempt, Ledger, Replanned
 from batch.plan import Plan
 from tests.factories.batch import asked
 from tests.unit.batch.test_plan import plan
@@ -161,3 +162,75 @@ def test_a_lease_is_not_written_anew_with_every_block(
     agree(ledger, taken(ledger, 0), make)
 
     assert 4 == len(set(seen))
+
+
+def done(ledger: Ledger, shard: int) -> None:
+    """Close a shard under the plan that stands."""
+    attempt = taken(ledger, shard)
+    with ledger.writing(attempt) as connection:
+        ledger.done(connection, attempt, scored=1, skipped=0, seconds={})
+
+
+def newer(_renew: Callable[[], None]) -> Plan:
+    """A plan of the state after that of the others."""
+    return replace(plan(), data_version=plan().data_version + 1)
+
+
+def test_a_plan_of_a_state_that_is_gone_is_made_anew_with_the_shards_that_were_done(ledger: Ledger) -> None:
+    """Whoever finds out plans; what was done is handed over to be written anew, in the same transaction."""
+    agree(ledger, taken(ledger, 0), lambda _: plan())
+    done(ledger, 0)
+    rewritten: list[tuple[int, list[int]]] = []
+
+    found = agree(
+        ledger,
+        taken(ledger, 1),
+        newer,
+        after=plan().data_version,
+        rewrite=lambda _connection, given, shards: rewritten.append((given.data_version, list(shards))),
+        pause=nobody_waits,
+    )
+
+    assert newer(lambda: None) == found
+    assert [(found.data_version, [0])] == rewritten
+
+
+def test_a_newer_plan_that_stands_is_not_made_again(ledger: Ledger) -> None:
+    """Several pods find out at once; the second takes what the first made."""
+    first, second = taken(ledger, 0), taken(ledger, 1)
+    agree(ledger, first, lambda _: plan())
+    agree(ledger, first, newer, after=plan().data_version)
+
+    found = agree(ledger, second, never, after=plan().data_version, pause=nobody_waits)
+
+    assert newer(lambda: None) == found
+
+
+def test_rows_of_the_plan_before_are_refused(ledger: Ledger) -> None:
+    """An attempt that sleeps through a new plan is told so when it writes, and keeps its shard."""
+    sleeper = taken(ledger, 1)
+    agree(ledger, sleeper, lambda _: plan())
+    agree(ledger, taken(ledger, 0), newer, after=plan().data_version)
+
+    with (
+        pytest.raises(Replanned, match="rows of state"),
+        ledger.writing(sleeper, data_version=plan().data_version),
+    ):
+        pytest.fail("written")
+
+    with ledger.writing(sleeper, data_version=plan().data_version + 1) as connection:
+        ledger.done(connection, sleeper, scored=1, skipped=0, seconds={})
+
+
+def test_a_rewriting_that_fails_leaves_the_plan_before(ledger: Ledger) -> None:
+    """Plan and rows change together or not at all."""
+    agree(ledger, taken(ledger, 0), lambda _: plan())
+    done(ledger, 0)
+
+    def fail(*_given: object) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        agree(ledger, taken(ledger, 1), newer, after=plan().data_version, rewrite=fail)
+
+    assert plan() == agree(ledger, taken(ledger, 1), never)

@@ -273,3 +273,94 @@ def test_a_day_without_trade_is_a_run_that_was_skipped(ledger: Ledger, database:
     assert [("holiday", "2025-11-14", "skipped", "no session", 0)] == asked(
         database, "SELECT run_id, run_date, state, reason, shards FROM runs"
     )
+
+
+def test_a_run_that_fails_before_it_begins_is_recorded_with_a_report(
+    ledger: Ledger, database: Database
+) -> None:
+    """Once, however many pods find out; whoever asks for the report is told why there is none."""
+    ledger.refuse("first", DAY, "no model")
+    ledger.refuse("first", DAY, "no model, again")
+
+    [(state, reason, report)] = asked(database, "SELECT state, reason, report FROM runs")
+    assert ("failed", "no model") == (state, reason)
+    assert "FAILED: no stock was scored by run first\nReason: no model\n" in report
+
+
+def test_a_run_that_has_begun_is_not_refused(ledger: Ledger) -> None:
+    """Its shards say how it ends."""
+    begin(ledger)
+
+    ledger.refuse("first", DAY, "no model")
+
+    assert Run("first", "planned", 1, None) == ledger.find("first")
+
+
+def test_an_abandoned_run_loses_its_open_shards_and_is_published(ledger: Ledger, database: Database) -> None:
+    """Those who still have them are fenced; what was done stays."""
+    begin(ledger, shards=3)
+    finish(ledger, take(ledger, shard=0))
+    late = take(ledger, shard=1)
+
+    ledger.abandon("first", "deadline")
+
+    assert {0: "done", 1: "lost", 2: "lost"} == states(database)
+    with pytest.raises(Fenced):
+        finish(ledger, late)
+    assert Run("first", "failed", 3, "shard 1 lost, 2 lost") == ledger.close("first", lambda _: NOTHING)
+
+
+def test_an_abandoned_run_of_which_nothing_was_done_fails_with_its_reason(ledger: Ledger) -> None:
+    """There is nothing to publish but why."""
+    begin(ledger, shards=2)
+    ledger.abandon("first", "deadline")
+
+    closed = ledger.close("first", lambda _: pytest.fail("published"))
+
+    assert closed is None
+    assert Run("first", "failed", 2, "deadline") == ledger.find("first")
+
+
+def test_a_run_that_is_finished_cannot_be_abandoned(ledger: Ledger, database: Database) -> None:
+    """A sweeper that comes late changes nothing."""
+    begin(ledger)
+    finish(ledger, take(ledger))
+    ledger.close("first", lambda _: NOTHING)
+
+    ledger.abandon("first", "deadline")
+
+    assert Run("first", "done", 1, None) == ledger.find("first")
+    assert {0: "done"} == states(database)
+    assert [] == ledger.unfinished()
+
+
+@pytest.mark.parametrize(
+    ("version", "other"),
+    [("1.1.0", None), ("1.2.0", "1.1.0"), ("1.2.0", "1.0.0")],
+    ids=["own", "both", "other"],
+)
+def test_a_run_replaces_those_that_write_rows_of_one_of_its_versions(
+    ledger: Ledger, version: str, other: str | None
+) -> None:
+    """Two runs may not write the same rows, whichever of them is the active one of its run."""
+    ledger.begin("older", DAY, "XGBoost", "1.0.0", other_version="1.1.0")
+
+    ledger.begin("newer", DAY, "XGBoost", version, other_version=other)
+
+    assert ["newer"] == [run.run_id for run in ledger.unfinished()]
+
+
+@pytest.mark.parametrize(("in_cluster", "state"), [(True, "open"), (False, "failed")])
+def test_a_pod_that_is_stopped_leaves_its_shard_to_its_replacement(
+    ledger: Ledger, database: Database, in_cluster: bool, state: str
+) -> None:
+    """An eviction is no failure, even where no failure is allowed any more."""
+    begin(ledger)
+
+    with (
+        pytest.raises(Interrupted),
+        Attempting(ledger, take(ledger), is_retried=False, is_replaced_when_stopped=in_cluster),
+    ):
+        raise Interrupted("SIGTERM")
+
+    assert {0: state} == states(database)

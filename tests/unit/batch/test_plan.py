@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 
 import pytest
@@ -67,3 +68,25 @@ def test_a_plan_that_would_score_a_stock_twice_or_nowhere_is_refused(
     """The guarantee is checked once, where a plan is made."""
     with pytest.raises(ValueError, match="every stock in exactly one"):
         plan(shards)
+
+
+def test_a_plan_of_the_release_before_is_read() -> None:
+    """A sweeper may be newer than the pods that planned."""
+    facts = json.loads(plan().to_bytes())
+    del facts["other_version"], facts["other_refused"]
+
+    assert plan() == Plan.from_bytes(json.dumps(facts).encode())
+
+
+def test_a_plan_scores_its_own_version_first() -> None:
+    """Report and CSV are of the first."""
+    assert ("1.2.0",) == plan().versions
+    assert ("1.2.0", "1.3.0") == plan(other_version="1.3.0").versions
+
+
+def test_a_second_model_that_is_not_scored_is_told_to_people_and_marks_no_prediction() -> None:
+    """The users' files keep their columns."""
+    made = plan(notes=(), other_refused="model 1.3.0 is not there")
+
+    assert () == made.notes
+    assert ("no second model was scored: model 1.3.0 is not there",) == made.asides == made.remarks

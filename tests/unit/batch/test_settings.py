@@ -88,6 +88,10 @@ def test_a_database_url_takes_the_place_of_the_folder(monkeypatch: pytest.Monkey
         ("SLACK_WEBHOOK_URL", "https://", "https://, or http:// to localhost, is allowed"),
         ("SLACK_WEBHOOK_URL", "https://hooks.example:secret/", "SLACK_WEBHOOK_URL='...' is not allowed"),
         ("SMTP_PORT", "70000", "less than or equal to 65535"),
+        ("OTHER_MODEL_VERSION", "latest", "three numbers with dots such as 1.3.0 are allowed"),
+        ("BATCH_SHARDS", "0", "greater than or equal to 1"),
+        ("JOB_COMPLETION_INDEX", "-1", "greater than or equal to 0"),
+        ("BATCH_JOB_NAME", "batch-2025-12-17", "without BATCH_JOB_UID: both or none are allowed"),
     ],
 )
 def test_a_wrong_value_is_one_line_with_name_value_and_what_is_allowed(
@@ -115,3 +119,46 @@ def test_a_password_is_never_sent_in_the_clear_to_another_machine(monkeypatch: p
 
     monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
     assert "127.0.0.1" == BatchSettings.read().smtp_host
+
+
+def test_two_slots_have_two_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same model twice in one pass would be compared with itself."""
+    monkeypatch.setenv("PREFERRED_MODEL_VERSION", "1.3.0")
+    monkeypatch.setenv("OTHER_MODEL_VERSION", "1.3.0")
+
+    with pytest.raises(
+        SettingsRefused, match=r"OTHER_MODEL_VERSION='1\.3\.0' is PREFERRED_MODEL_VERSION too"
+    ):
+        BatchSettings.read()
+
+
+@pytest.mark.parametrize(
+    ("pod", "folder", "output"),
+    [
+        (False, None, Path("data/predictions")),
+        (False, "claim", Path("claim")),
+        (True, None, None),
+        (True, "", None),
+        (True, "claim", Path("claim")),
+    ],
+)
+def test_a_pod_writes_files_only_where_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch, pod: bool, folder: str | None, output: Path | None
+) -> None:
+    """Its disk is read-only and gone tomorrow; an empty variable takes back the image's own folder."""
+    if pod:
+        monkeypatch.setenv("BATCH_JOB_NAME", "batch-2025-12-17")
+        monkeypatch.setenv("BATCH_JOB_UID", "0f8fad5b")
+    if folder is not None:
+        monkeypatch.setenv("OUTPUT_DIR", folder)
+
+    assert output == BatchSettings.read().output
+
+
+def test_the_sweeper_writes_files_only_into_a_folder_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a pod without a Job's name."""
+    assert BatchSettings.read().output_of_sweeper is None
+
+    monkeypatch.setenv("OUTPUT_DIR", "claim")
+
+    assert Path("claim") == BatchSettings.read().output_of_sweeper

@@ -16,6 +16,7 @@ from batch.morning import Choices, Morning, Part
 from batch.predictor import BatchPredictor
 from batch.report import BatchReport
 from batch.scoring import predict, skipped
+from batch.shard import Shard
 from tests.factories import batch as factory
 from tests.factories.batch import LittleMarket, asked
 from upper_circuit.errors import BadInput, ModelNotFound, NotASession, PricesStale, SchemaOutdated
@@ -189,6 +190,29 @@ def test_rows_of_a_shard_that_failed_are_not_those_of_an_earlier_run(
     assert [("failed", "shard 1 failed")] == asked(
         folder / "db", "SELECT state, reason FROM runs WHERE run_id = 'job'"
     )
+
+
+def test_the_last_failure_of_a_shard_publishes_what_the_others_did(
+    folder: Path, little: LittleMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody comes after it: the report is there at once, and says what is missing and why."""
+
+    def fail(_shard: Shard) -> None:
+        raise OSError("disk is gone")
+
+    run_part(folder, little, Part("job", 2, 0))
+    with monkeypatch.context() as broken:
+        broken.setattr(Shard, "score", fail)
+        with pytest.raises(OSError, match="disk is gone"):
+            run_part(folder, little, Part("job", 2, 1, retried=True, in_cluster=True))
+        retried = asked(folder / "db", "SELECT state FROM runs")
+        with pytest.raises(OSError, match="disk is gone"):
+            run_part(folder, little, Part("job", 2, 1, in_cluster=True))
+
+    [(state, report)] = asked(folder / "db", "SELECT state, report FROM runs")
+    assert [("running",)] == retried
+    assert "failed" == state
+    assert "Warning: shard 1 of 2 is missing (15 stocks), failed: OSError: disk is gone\n" in report
 
 
 def test_a_stop_that_was_asked_for_ends_the_run(folder: Path, little: LittleMarket) -> None:
