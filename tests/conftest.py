@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.factories.batch import LittleMarket
     from tests.factories.online import OnlineMarket, Pair
 
 from tests.postgres import database, migrated_folder, postgres  # noqa: F401  # fixtures of every test
+
+
+# A law that holds is not broken by a neighbour who uses the machine.
+settings.register_profile("upper-circuit", deadline=None)
+settings.load_profile("upper-circuit")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
-import time
 from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -184,16 +182,3 @@ def test_real_files_that_we_do_not_load_are_refused(name, market_data):
     """With the list of those we do."""
     with pytest.raises(FileRefused, match="unknown header"):
         read(market_data / name)
-
-
-def test_a_day_of_nse_is_read_in_less_than_60_ms(market_data):
-    """3,073 rows, in processor time of the best of ten: a neighbour's work does not count, a tracer's is allowed for."""
-    limit = 0.060 if sys.gettrace() is None else 0.600
-    path = market_data / "nse-pr-bundle/2025-12-17/sec_bhavdata_full_17122025.csv"
-    seconds = []
-    for _ in range(10):
-        start = time.process_time()
-        read(path)
-        seconds.append(time.process_time() - start)
-
-    assert min(seconds) < limit
