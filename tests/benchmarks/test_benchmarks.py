@@ -158,9 +158,10 @@ class TestGround:
     @pytest.mark.parametrize("peer", [stock_numpy, stock_pandas], ids=["numpy", "pandas"])
     def test_a_peer_computes_our_features(self, ground, peer):
         """Written by another formula each, from bars in rows: to the last bit of float32, or the forests would differ."""
-        stocks, day = peer.Stocks(ground.peers_database), ground.run_date.isoformat()
+        day = ground.run_date.isoformat()
 
-        rows = np.stack([stocks.row(code, day) for code in ground.codes])
+        with contextlib.closing(peer.Stocks(ground.peers_database)) as stocks:
+            rows = np.stack([stocks.row(code, day) for code in ground.codes])
 
         assert len(FEATURE_NAMES) == rows.shape[1]
         np.testing.assert_allclose(rows, ground.matrix.values, rtol=1e-6, atol=1e-7)

@@ -29,6 +29,10 @@ class Stocks:
         medians = dict(self._connection.execute("SELECT feature, median FROM medians"))
         self._medians = np.array([medians[name] for name in TECHNICAL])
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
     def row(self, bse_code: str, prediction_date: str) -> npt.NDArray[np.float32]:
         """The 25 features [25] of a stock."""
         asked = (bse_code, prediction_date)

@@ -21,6 +21,10 @@ class Stocks:
         medians = pd.read_sql("SELECT * FROM medians", self._connection).set_index("feature")["median"]
         self._medians = medians[list(TECHNICAL)]
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
     def row(self, bse_code: str, prediction_date: str) -> npt.NDArray[np.float32]:
         """The 25 features [25] of a stock."""
         bars = pd.read_sql(
