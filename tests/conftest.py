@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 from tests.postgres import database, migrated_folder, postgres  # noqa: F401  # fixtures of every test
 
-
 # A law that holds is not broken by a neighbour who uses the machine.
 settings.register_profile("upper-circuit", deadline=None)
 settings.load_profile("upper-circuit")

@@ -108,7 +108,6 @@ def timed(ground: Ground) -> Run:
     with sqlite3.connect(ground.folder / "db" / "predictions.db") as connection:
         connection.execute("DELETE FROM daily_predictions")
         connection.execute("DELETE FROM prediction_details")
-    connection.close()
     began, used = time.perf_counter(), cpu_of_children()
     code = start(ground).wait()
     seconds, cpu = time.perf_counter() - began, cpu_of_children() - used
