@@ -18,8 +18,8 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from batch.ledger import Attempt, Ledger, require_newest
-from batch.ledger_rows import shard_states
+from batch.ledger import Ledger
+from batch.ledger_rows import Attempt, lease_owner, require_newest, shard_states
 from batch.plan import Plan
 from upper_circuit.market.schema import runs
 
@@ -63,8 +63,7 @@ def agree(
             return stored
         if lease.is_mine:
             with lease.given_back_on_error():
-                plan = make(lease.renew)
-            lease.store(plan, rewrite)  # read back above: another planner may have been first
+                lease.store(make(lease.renew), rewrite)  # read back above: another may have been first
         else:
             pause(LOOK_AGAIN_SECONDS)
 
@@ -74,7 +73,7 @@ class _Lease:
         self._ledger = ledger
         self._attempt = attempt
         self._after = -1 if after is None else after
-        self._owner = f"{ledger.worker} attempt {attempt.token}"
+        self._owner = lease_owner(ledger.worker, attempt.token)
         self._is_run = runs.c.run_id == attempt.run_id
         self._renew_at = 0.0
         self.is_mine = False
@@ -105,7 +104,7 @@ class _Lease:
         """Make this the run's plan, unless the lease went to another."""
         with self._ledger.deciding() as connection:
             require_newest(connection, self._attempt)
-            states = shard_states(connection, self._attempt.run_id, locking=True)
+            states = shard_states(connection, self._attempt.run_id, locking=self._after >= 0)
             stored = connection.execute(
                 self._update().values(
                     plan=plan.to_bytes(),

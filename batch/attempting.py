@@ -13,7 +13,8 @@ from types import TracebackType
 import sqlalchemy as sa
 
 from batch.interruption import Interrupted
-from batch.ledger import Attempt, Ledger
+from batch.ledger import Ledger
+from batch.ledger_rows import Attempt
 from upper_circuit.errors import Fenced
 
 

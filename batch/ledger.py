@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -22,7 +22,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from batch import ledger_rows
-from batch.ledger_rows import UNFINISHED, Overview, Run, is_shard, shard_states
+from batch.ledger_rows import UNFINISHED, Attempt, Overview, Run, is_shard, require_newest, shard_states
 from batch.report import no_list
 from upper_circuit.errors import BadInput, DataUnavailable, Fenced
 from upper_circuit.market.database import Database
@@ -30,16 +30,9 @@ from upper_circuit.market.schema import run_attempts, run_shards, runs
 
 _LOCK = 7_311_207_005  # PostgreSQL's advisory lock over all changes of `runs`; any number nothing else uses
 
+_PATIENCE = "SET LOCAL statement_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '60s'"
+
 Clock = Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """The right to write one shard of a run, until somebody takes the shard anew."""
-
-    run_id: str
-    shard: int
-    token: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,41 +98,29 @@ class Ledger:
             found = ledger_rows.find(connection, run_id)
             if found:
                 return found
-            self._replace_unfinished(connection, run_id, run_date, {model_version, other_version} - {None})
-            facts = {"run_id": run_id, "run_date": run_date, "shards": shards, "started_at": self._now()}
-            connection.execute(
-                runs.insert().values(
-                    **facts,
-                    state="planned",
-                    model_type=model_type,
-                    model_version=model_version,
-                    other_model_version=other_version,
-                )
-            )
-            connection.execute(
-                run_shards.insert(),
-                [{"run_id": run_id, "shard": shard, "state": "open", "token": 0} for shard in range(shards)],
+            versions = (model_version, *filter(None, [other_version]))
+            self._replace_unfinished(connection, run_id, run_date, versions)
+            ledger_rows.begin(
+                connection,
+                run_id,
+                shards,
+                run_date=run_date,
+                model_type=model_type,
+                model_version=model_version,
+                other_model_version=other_version,
+                started_at=self._now(),
             )
             return Run(run_id, "planned", shards, None)
 
     def skip(self, run_id: str, run_date: date, reason: str) -> None:
         """Record that nothing was to be done on a date; a run of that name that is there already stays."""
-        with self.deciding() as connection:
-            if ledger_rows.find(connection, run_id) is None:
-                now = self._now()
-                facts = {"run_id": run_id, "run_date": run_date, "started_at": now, "finished_at": now}
-                connection.execute(runs.insert().values(**facts, state="skipped", reason=reason, shards=0))
+        self._record(run_id, run_date, state="skipped", reason=reason)
 
     def refuse(self, run_id: str, run_date: date, reason: str) -> None:
         """Record a run that failed before it could begin; one that has begun under this name stays."""
-        with self.deciding() as connection:
-            if ledger_rows.find(connection, run_id) is None:
-                now = self._now()
-                facts = {"run_id": run_id, "run_date": run_date, "started_at": now, "finished_at": now}
-                text = no_list(run_date, run_id, reason)
-                connection.execute(
-                    runs.insert().values(**facts, state="failed", reason=reason, shards=0, report=text)
-                )
+        self._record(
+            run_id, run_date, state="failed", reason=reason, report=no_list(run_date, run_id, reason)
+        )
 
     def abandon(self, run_id: str, reason: str) -> None:
         """Nobody will score the shards that are still open: they are lost, whoever has them."""
@@ -150,7 +131,7 @@ class Ledger:
 
     def take(self, run_id: str, shard: int) -> Attempt | None:
         """Take a shard, which fences every attempt before; None when it is closed (done, failed or lost)."""
-        with self._database.writing("predictions") as connection:
+        with self._changing() as connection:
             state = connection.execute(
                 sa.select(run_shards.c.state).where(is_shard(run_id, shard)).with_for_update()
             ).scalar()
@@ -160,6 +141,7 @@ class Ledger:
                 return None
             former = (run_attempts.c.run_id == run_id) & (run_attempts.c.shard == shard)
             ledger_rows.end_attempts(connection, former, "fenced", "taken over", now=self._now())
+            ledger_rows.free_lease(connection, run_id, former)
             taken = run_attempts.insert().values(
                 run_id=run_id, shard=shard, worker=self.worker, state="running", started_at=self._now()
             )
@@ -174,7 +156,7 @@ class Ledger:
         `data_version`: the state of the market that the rows were made from. Raises Fenced when the attempt was
         replaced, Replanned when the run's plan is of another state by now.
         """
-        with self._database.writing("predictions") as connection:
+        with self._changing() as connection:
             require_newest(connection, attempt)
             if data_version is not None:
                 planned = sa.select(runs.c.data_version).where(runs.c.run_id == attempt.run_id)
@@ -219,18 +201,14 @@ class Ledger:
         `closing`: nobody will try again, so its shard fails with it, and the run, once no shard is open or done.
         """
         with self.deciding() as connection:
+            closed = closing and ledger_rows.fail_shard(
+                connection, attempt.run_id, attempt.shard, token=attempt.token, reason=reason, now=self._now()
+            )
             ledger_rows.end_attempts(
                 connection, run_attempts.c.token == attempt.token, state, reason, now=self._now()
             )
-            if closing:
-                closed = connection.execute(
-                    run_shards.update()
-                    .where(is_shard(attempt.run_id, attempt.shard), run_shards.c.state == "open")
-                    .where(run_shards.c.token == attempt.token)
-                    .values(state="failed", reason=reason, finished_at=self._now())
-                ).rowcount
-                if closed and not {"open", "done"} & set(shard_states(connection, attempt.run_id).values()):
-                    self._fail(connection, attempt.run_id, reason)
+            if closed and not {"open", "done"} & set(shard_states(connection, attempt.run_id).values()):
+                self._fail(connection, attempt.run_id, reason)
 
     def close(self, run_id: str, publish: Callable[[sa.Connection], Published]) -> Run | None:
         """Finish a run whose shards are all closed; None when one is open, none is done, or the run is finished.
@@ -263,9 +241,20 @@ class Ledger:
     @contextmanager
     def deciding(self) -> Iterator[sa.Connection]:
         """A transaction that changes runs; one at a time in the whole database."""
-        with self._database.writing("predictions") as connection:
+        with self._changing() as connection:
             if not self._database.is_sqlite:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            yield connection
+
+    @contextmanager
+    def _changing(self) -> Iterator[sa.Connection]:
+        """A transaction that the server ends when its owner sleeps in it: what it has locked, others wait for.
+
+        Rows are locked in one order: shards, then their attempts, then the run.
+        """
+        with self._database.writing("predictions") as connection:
+            if not self._database.is_sqlite:
+                connection.exec_driver_sql(_PATIENCE)
             yield connection
 
     def unfinished(self) -> list[Overview]:
@@ -273,20 +262,23 @@ class Ledger:
         with self._database.reading("predictions") as connection:
             return ledger_rows.unfinished(connection)
 
+    def _record(self, run_id: str, run_date: date, **facts: str) -> None:
+        """A run that ends as it begins, unless one of that name is there."""
+        with self.deciding() as connection:
+            if ledger_rows.find(connection, run_id) is None:
+                now = self._now()
+                times = {"started_at": now, "finished_at": now}
+                connection.execute(
+                    runs.insert().values(run_id=run_id, run_date=run_date, shards=0, **times, **facts)
+                )
+
     def _replace_unfinished(
-        self, connection: sa.Connection, run_id: str, run_date: date, versions: set[str | None]
+        self, connection: sa.Connection, run_id: str, run_date: date, versions: Collection[str]
     ) -> None:
-        older = connection.scalars(
-            sa.select(runs.c.run_id).where(
-                runs.c.run_date == run_date,
-                runs.c.model_version.in_(versions) | runs.c.other_model_version.in_(versions),
-                runs.c.state.in_(UNFINISHED),
-            )
-        ).all()
         because = f"replaced by run {run_id}"
-        for old in older:
-            ledger_rows.finish(connection, old, state="failed", reason=because, now=self._now())
+        for old in ledger_rows.unfinished_of(connection, run_date, versions):
             ledger_rows.lose_open_shards(connection, old, because, now=self._now())
+            ledger_rows.finish(connection, old, state="failed", reason=because, now=self._now())
 
     def _fail(self, connection: sa.Connection, run_id: str, reason: str) -> None:
         text = no_list(ledger_rows.run_date_of(connection, run_id), run_id, reason)
@@ -294,14 +286,3 @@ class Ledger:
 
     def _now(self) -> int:
         return int(self.clock())
-
-
-def require_newest(connection: sa.Connection, attempt: Attempt) -> None:
-    """Raise Fenced unless the attempt still owns its open shard; on PostgreSQL it does until the transaction ends."""
-    row = connection.execute(
-        sa.select(run_shards.c.token, run_shards.c.state)
-        .where(is_shard(attempt.run_id, attempt.shard))
-        .with_for_update()
-    ).one()
-    if row != (attempt.token, "open"):
-        raise Fenced(attempt.run_id, attempt.shard, attempt.token)

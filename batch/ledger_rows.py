@@ -8,12 +8,14 @@ of these steps: a decision and what follows from it happen together or not at al
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
+from upper_circuit.errors import Fenced
 from upper_circuit.market.schema import run_attempts, run_shards, runs
 
 UNFINISHED = ("planned", "running")
@@ -28,6 +30,15 @@ class Run:
     """planned, running, done, failed or skipped."""
     shards: int
     reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The right to write one shard of a run, until somebody takes the shard anew."""
+
+    run_id: str
+    shard: int
+    token: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,25 @@ def unfinished(connection: sa.Connection) -> list[Overview]:
     return [Overview(*row, shard_states(connection, row.run_id)) for row in found]
 
 
+def unfinished_of(connection: sa.Connection, run_date: date, versions: Collection[str]) -> list[str]:
+    """The unfinished runs of a date that write rows of one of these model versions."""
+    query = sa.select(runs.c.run_id).where(
+        runs.c.run_date == run_date,
+        runs.c.model_version.in_(versions) | runs.c.other_model_version.in_(versions),
+        runs.c.state.in_(UNFINISHED),
+    )
+    return list(connection.scalars(query).all())
+
+
+def begin(connection: sa.Connection, run_id: str, shards: int, **facts: Any) -> None:
+    """A run with its shards, all open."""
+    connection.execute(runs.insert().values(run_id=run_id, shards=shards, state="planned", **facts))
+    connection.execute(
+        run_shards.insert(),
+        [{"run_id": run_id, "shard": shard, "state": "open", "token": 0} for shard in range(shards)],
+    )
+
+
 def run_date_of(connection: sa.Connection, run_id: str) -> date:
     """The date of a run that is there."""
     query = sa.select(runs.c.run_date).where(runs.c.run_id == run_id)
@@ -74,6 +104,17 @@ def run_date_of(connection: sa.Connection, run_id: str) -> date:
 def is_shard(run_id: str, shard: int) -> sa.ColumnElement[bool]:
     """Which row of `run_shards`."""
     return (run_shards.c.run_id == run_id) & (run_shards.c.shard == shard)
+
+
+def require_newest(connection: sa.Connection, attempt: Attempt) -> None:
+    """Raise Fenced unless the attempt still owns its open shard; on PostgreSQL it does until the transaction ends."""
+    row = connection.execute(
+        sa.select(run_shards.c.token, run_shards.c.state)
+        .where(is_shard(attempt.run_id, attempt.shard))
+        .with_for_update()
+    ).one()
+    if row != (attempt.token, "open"):
+        raise Fenced(attempt.run_id, attempt.shard, attempt.token)
 
 
 def shard_states(connection: sa.Connection, run_id: str, *, locking: bool = False) -> dict[int, str]:
@@ -106,6 +147,33 @@ def count(connection: sa.Connection, run_id: str, shard: int, *, scored: int, sk
     connection.execute(
         run_shards.update().where(is_shard(run_id, shard)).values(scored=scored, skipped=skipped)
     )
+
+
+def fail_shard(
+    connection: sa.Connection, run_id: str, shard: int, *, token: int, reason: str, now: int
+) -> bool:
+    """Close a shard as failed; False where it is not open any more, or another's than this token's."""
+    failed = run_shards.update().where(
+        is_shard(run_id, shard), run_shards.c.state == "open", run_shards.c.token == token
+    )
+    return bool(connection.execute(failed.values(state="failed", reason=reason, finished_at=now)).rowcount)
+
+
+def free_lease(connection: sa.Connection, run_id: str, former: sa.ColumnElement[bool]) -> None:
+    """Take the lease of the run's plan from these attempts: they cannot store a plan any more."""
+    owners = [
+        lease_owner(worker, token)
+        for worker, token in connection.execute(
+            sa.select(run_attempts.c.worker, run_attempts.c.token).where(former)
+        )
+    ]
+    held = (runs.c.run_id == run_id) & runs.c.lease_owner.in_(owners)
+    connection.execute(runs.update().where(held).values(lease_owner=None))
+
+
+def lease_owner(worker: str, token: int) -> str:
+    """Who holds a lease, as the ledger names an attempt."""
+    return f"{worker} attempt {token}"
 
 
 def finish(connection: sa.Connection, run_id: str, *, now: int, **facts: Any) -> None:

@@ -17,7 +17,8 @@ from batch.attempting import Attempting
 from batch.extraction import default_workers
 from batch.freshness import Tolerance
 from batch.interruption import Stop
-from batch.ledger import Attempt, Ledger
+from batch.ledger import Ledger
+from batch.ledger_rows import Attempt
 from batch.model import ChosenModels
 from batch.publishing import publish
 from batch.report import BatchReport

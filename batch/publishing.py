@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from batch import ledger_rows, store
 from batch.files import Places, predictions_csv, skipped_csv, write_all
-from batch.ledger import Attempt, Ledger, Published, RunEnded
+from batch.ledger import Ledger, Published, RunEnded
+from batch.ledger_rows import Attempt
 from batch.plan import Plan
 from batch.report import BatchReport
 from batch.scoring import ShardRows

@@ -20,7 +20,8 @@ from batch import publishing, store
 from batch.agreement import Renew, agree
 from batch.extraction import MarketChanged
 from batch.freshness import marks, require_session_before
-from batch.ledger import Attempt, Replanned
+from batch.ledger import Replanned
+from batch.ledger_rows import Attempt
 from batch.market_read import MarketRead
 from batch.model import ChosenModels
 from batch.plan import Plan, deal

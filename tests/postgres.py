@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from upper_circuit.market import schema
 from upper_circuit.market.database import Database
@@ -120,6 +121,10 @@ class Postgres:
     def migrated(self) -> str:
         """The URL of a new database with every table, all empty."""
         return self._create(_TEMPLATE)
+
+    def copied(self, url: str) -> str:
+        """The URL of a new database like that of another URL, to which nobody may be connected."""
+        return self._create(str(sa.make_url(url).database))
 
     def emptied(self) -> str:
         """The URL of one migrated database for all who ask, every table of it empty: sooner done than a new one."""

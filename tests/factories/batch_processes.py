@@ -9,6 +9,7 @@ product, no sleep.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -34,15 +35,23 @@ class BatchProcesses:
         *arguments: str,
         at: str | None = None,
         send: signal.Signals | None = None,
+        program: str = "batch.__main__",
         **environment: str,
     ) -> int:
-        """Start `python -m batch` on a folder with `db`, `models` and `out`; its process id.
+        """Start `python -m batch` (or another program) on a folder with `db`, `models` and `out`; its process id.
 
         `at`: when it is about to execute this, it sends itself the signal. `environment`: further variables.
         """
         number = None if send is None else int(send)
         return int(
-            self._ask(start=arguments, folder=str(folder), at=at, send=number, environment=environment)
+            self._ask(
+                start=arguments,
+                folder=str(folder),
+                at=at,
+                send=number,
+                program=program,
+                environment=environment,
+            )
         )
 
     def wait(self, pid: int) -> int:
@@ -128,11 +137,9 @@ def _be_the_batch(command: dict[str, Any]) -> None:
     }
     if command["at"]:
         _signal_at(command["at"], command["send"])
-    from batch.__main__ import main
-
     code = 1
     try:
-        code = main(command["start"])
+        code = importlib.import_module(command["program"]).main(command["start"])
     except SystemExit as ended:
         code = int(ended.code or 0)
     finally:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from batch.ledger import Attempt, Ledger, Published
+from batch.ledger import Ledger, Published
+from batch.ledger_rows import Attempt
 from tests.factories.batch import LittleMarket, market
 from tests.factories.descriptions import answer_schema, read, validate
 from tests.factories.transformers import Desk, at_a_desk

@@ -9,7 +9,8 @@ from datetime import date
 import pytest
 
 from batch.agreement import LEASE_SECONDS, agree
-from batch.ledger import Attempt, Ledger, Replanned
+from batch.ledger import Ledger, Replanned
+from batch.ledger_rows import Attempt
 from batch.plan import Plan
 from tests.factories.batch import asked
 from tests.unit.batch.test_plan import plan

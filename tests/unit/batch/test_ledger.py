@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from batch.attempting import Attempting
 from batch.interruption import Interrupted
-from batch.ledger import Attempt, Ledger, NoSuchShard, Published, RunEnded
-from batch.ledger_rows import Run, longest_seconds, shard_states
+from batch.ledger import Ledger, NoSuchShard, Published, RunEnded
+from batch.ledger_rows import Attempt, Run, longest_seconds, shard_states
 from tests.factories.batch import asked
 from upper_circuit.errors import Fenced
 from upper_circuit.market.database import Database
