@@ -15,6 +15,7 @@ from cli import database, models
 from cli.backfill import backfill
 from cli.bootstrap import bootstrap
 from cli.demo import demo
+from cli.doctor.commands import doctor
 from cli.explain import explain
 from cli.features import features
 from cli.ingest import import_history, ingest, repack
@@ -48,6 +49,7 @@ for command in (
     bootstrap,
     runs,
     backfill,
+    doctor,
 ):
     app.command()(command)
 for name, group in {"models": models.app, "database": database.app, "rollout": rollout}.items():

@@ -47,7 +47,7 @@ def fill(found: Database, registry: Registry, *, stocks: int = STOCKS, sessions:
     codes = frozenset(Master.load(found).stocks)
     if not codes:
         _load(found, stocks, sessions)
-    elif _is_synthetic(codes):
+    elif is_synthetic(codes):
         typer.echo(f"{found.location} holds the synthetic market already")
     else:
         typer.echo(f"{found.location} holds {len(codes):,} stocks of your own: nothing is added to them")
@@ -60,7 +60,8 @@ def fill(found: Database, registry: Registry, *, stocks: int = STOCKS, sessions:
     return True
 
 
-def _is_synthetic(codes: frozenset[str]) -> bool:
+def is_synthetic(codes: frozenset[str]) -> bool:
+    """Whether these stocks are those of the synthetic market."""
     from upper_circuit.market.synthetic.companies import FIRST_CODE
 
     return codes == {str(FIRST_CODE + at) for at in range(len(codes))}

@@ -237,6 +237,19 @@ class Cluster:
                     return None
                 raise
 
+    def look(self, api: str, call: str, *arguments: Any, **named: Any) -> dict[str, Any] | None:
+        """What a call of the client answers, such as CoreV1Api, list_node; None where it is not there."""
+        import kubernetes.client
+
+        ask = getattr(getattr(kubernetes.client, api)(self.client), call)
+        with _telling(" ".join([call.replace("_", " "), *map(str, arguments)])):
+            try:
+                return _read(ask, *arguments, **named)
+            except kubernetes.client.ApiException as error:
+                if error.status == _NOT_FOUND:
+                    return None
+                raise
+
     def secret(self, name: str, key: str) -> str:
         """An entry of a Secret."""
         with _telling(f"Secret {name} in namespace {self.namespace}"):
