@@ -27,6 +27,10 @@ app = typer.Typer(
 ChartOption = Annotated[Path, typer.Option("--chart", help="The chart the release was made from.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the commands and run none of them.")]
 WhyOption = Annotated[str, typer.Option("--why", help="Why, for the audit.")]
+PatienceOption = Annotated[
+    float, typer.Option("--timeout", help="Seconds to wait until the slot answers.", min=0)
+]
+_PATIENCE = 600.0
 _CHART = Path("charts/upper-circuit")
 
 
@@ -38,6 +42,7 @@ def start(
     *,
     weight: Annotated[int, typer.Option(help="Percent of the traffic once it is ready; 0: dark.")] = 0,
     mirror: Annotated[int, typer.Option(help="Percent of the requests it gets a copy of.")] = 0,
+    timeout: PatienceOption = _PATIENCE,
     why: WhyOption = "",
     namespace: NamespaceOption = None,
     release: ReleaseOption = RELEASE,
@@ -59,12 +64,13 @@ def start(
         serving = now.slots[now.active].version or _serving(found.cluster)
         return plan.start(history, version, weight=weight, mirror=mirror, serving=serving)
 
-    found.carry_out(planned, why)
+    found.carry_out(planned, why, patience=timeout)
 
 
 @app.command()
 def promote(
     *,
+    timeout: PatienceOption = _PATIENCE,
     why: WhyOption = "",
     namespace: NamespaceOption = None,
     release: ReleaseOption = RELEASE,
@@ -73,7 +79,8 @@ def promote(
     dry_run: DryRunOption = False,
 ) -> None:
     """All traffic to the version on trial; the other one stays warm."""
-    Release.at(context, namespace, release, chart, dry_run).carry_out(plan.promote, why)
+    found = Release.at(context, namespace, release, chart, dry_run)
+    found.carry_out(plan.promote, why, patience=timeout)
 
 
 @app.command()
@@ -134,7 +141,7 @@ def status(
 ) -> None:
     """What runs, with which weight, and why something does not."""
     found = Release.at(context, namespace, release, chart)
-    history = found.helm.history()
+    _, history = found.look()
     now, there = history.now, slots.route(found.cluster)
     rows = [("SLOT", "VERSION", "VALUES", "ROUTE", "READY")]
     in_route = slots.weights(there, found.cluster.name)[0] if there else None
@@ -156,7 +163,7 @@ def status(
 @app.command()
 def judge(
     *,
-    window: Annotated[float, typer.Option(help="Seconds between the two looks at the pods.", min=1)] = 120.0,
+    window: Annotated[float, typer.Option(help="Seconds between the two looks at the pods.", min=0)] = 120.0,
     mornings: Annotated[int, typer.Option(help="Newest mornings to compare, at most.", min=1, max=60)] = 40,
     namespace: NamespaceOption = None,
     release: ReleaseOption = RELEASE,
@@ -169,8 +176,10 @@ def judge(
     from upper_circuit.judging.verdict import judge as judged
 
     found = Release.at(context, namespace, release, chart)
-    limits = Thresholds.of(found.helm.values().get("judge") or {})
-    history = found.helm.history()
+    values, history = found.look()
+    limits = Thresholds.of(values.get("judge") or {})
+    if not values:
+        typer.echo("no release of Helm has values here: the judge's limits are its own")
     now = history.now
     if not now.are_both_running:
         raise RolloutRefused(

@@ -44,11 +44,11 @@ class Helm:
     program: str = "helm"
     say: Callable[[str], None] = print
 
-    def history(self) -> History:
-        """The revisions, newest first."""
+    def history(self, newest: Mapping[str, Any]) -> History:
+        """The revisions, newest first; `newest` are the values as they are."""
         told = self._read("history", self.release, "--max", str(_REVISIONS), "-o", "json")
         numbers = sorted((int(each["revision"]) for each in told), reverse=True)
-        states = [State.of(self.values())]
+        states = [State.of(newest)]
         for number in numbers[1:]:
             if not states[-1].is_the_same_pair_as(states[0]):
                 break  # nobody asks what was before the two of today stood side by side

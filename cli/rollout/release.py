@@ -8,15 +8,16 @@ command, so that a new one cannot forget the audit.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from cli.cluster import Cluster
 from cli.rollout import audit, gitops, slots
-from cli.rollout.helm import Helm, as_values
+from cli.rollout.helm import Helm, HelmFailed, as_values
 from cli.rollout.plan import Plan, Ready, RolloutRefused, Upgrade
 from cli.rollout.state import SLOTS, History
 
@@ -37,15 +38,18 @@ class Release:
         cluster = Cluster.at(context, namespace, release)
         return cls(cluster, Helm(release, cluster.namespace, chart, context, say=typer.echo), dry_run)
 
-    def carry_out(self, made: Callable[[History], Plan], why: str) -> None:
-        """Plan from the history, then do it, unless somebody else writes the values or nothing shall be done."""
-        values = self.helm.values()
-        planned = made(self.helm.history())
+    def carry_out(self, made: Callable[[History], Plan], why: str, *, patience: float = 0.0) -> None:
+        """Plan from the history, then do it, unless somebody else writes the values or nothing shall be done.
+
+        `patience`: seconds to wait for a slot that must be ready first.
+        """
+        values, history = self.look()
+        planned = made(history)
         typer.echo(f"{planned.told}\n  from {planned.before}\n  to   {planned.after}")
         self._refuse_beside_another_writer(planned)
         self.helm.require_the_same_chart()
         for step in planned.steps:
-            self._do(step)
+            self._do(step, patience)
         if self.dry_run:
             typer.echo("nothing was done")
             return
@@ -54,7 +58,23 @@ class Release:
             typer.echo(f"warning: {complaint}", err=True)
         typer.echo(f"next: {planned.next}")
 
-    def _do(self, step: Upgrade | Ready) -> None:
+    def look(self) -> tuple[Mapping[str, Any], History]:
+        """Values and revisions; where another writer keeps no release of Helm, no values and what the cluster has."""
+        try:
+            values = self.helm.values()
+            return values, self.helm.history(values)
+        except HelmFailed:
+            if self.writer() is None:
+                raise
+            now = slots.observed(self.cluster)
+            return {}, History([now], slots.lower_version(now))
+
+    def writer(self) -> str | None:
+        """Who else keeps the release as it is; None: only Helm."""
+        found = [slots.route(self.cluster), *(slots.inference_service(self.cluster, slot) for slot in SLOTS)]
+        return gitops.writer(each["metadata"] for each in found if each)
+
+    def _do(self, step: Upgrade | Ready, patience: float) -> None:
         if isinstance(step, Upgrade):
             if self.dry_run:
                 typer.echo(f"+ {shlex.join(self.helm.upgrade_command(step.change))}")
@@ -64,14 +84,13 @@ class Release:
         name = f"{self.cluster.name}-{step.slot}"
         typer.echo(
             f"waiting for slot {step.slot}, as `kubectl wait -n {self.cluster.namespace} "
-            f"--for=condition=Ready inferenceservice/{name} --timeout=10m` does"
+            f"--for=condition=Ready inferenceservice/{name} --timeout={patience:g}s` does"
         )
         if not self.dry_run:
-            slots.wait_until_ready(self.cluster, step.slot, typer.echo)
+            slots.wait_until_ready(self.cluster, step.slot, typer.echo, within=patience)
 
     def _refuse_beside_another_writer(self, planned: Plan) -> None:
-        found = [slots.route(self.cluster), *(slots.inference_service(self.cluster, slot) for slot in SLOTS)]
-        other = gitops.writer(each["metadata"] for each in found if each)
+        other = self.writer()
         if other:
             changes = [as_values(step.change) for step in planned.steps if isinstance(step, Upgrade)]
             raise RolloutRefused(

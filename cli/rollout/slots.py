@@ -16,10 +16,10 @@ from typing import Any
 
 from cli.cluster import Cluster, ClusterRefused
 from cli.jobs import why_waiting
-from cli.rollout.state import SLOTS, Slot, State
-from upper_circuit.errors import UpperCircuitError
+from cli.rollout.state import SLOTS, Slot, SlotState, State
+from upper_circuit.errors import BadInput, UpperCircuitError
+from upper_circuit.models.version import ModelVersion
 
-READY_SECONDS = 600.0
 _LOOK_AGAIN = 1.0
 _READY_PATH = "/v2/models/upper-circuit/ready"
 
@@ -96,6 +96,42 @@ def weights(found: Mapping[str, Any], name: str) -> tuple[dict[Slot, int], int]:
     return dict.fromkeys(SLOTS, 0), 0
 
 
+def observed(cluster: Cluster) -> State:
+    """Slots and weights as the cluster has them, where no Helm release has values: Argo CD renders and keeps none.
+
+    Raises BadInput where two slots run and no route says who gets what.
+    """
+    found = {slot: inference_service(cluster, slot) for slot in SLOTS}
+    there = route(cluster)
+    running = [slot for slot in SLOTS if found[slot] is not None]
+    if there is not None:
+        shares, mirror = weights(there, cluster.name)
+    elif len(running) == 1:
+        shares, mirror = {slot: 100 if slot in running else 0 for slot in SLOTS}, 0
+    else:
+        raise BadInput(
+            f"{len(running)} slots of {cluster.name} run in namespace {cluster.namespace} and there is no HTTPRoute: "
+            "which one has the traffic cannot be told; is --release or --namespace another?"
+        )
+    states = {slot: SlotState(found[slot] is not None, _version(found[slot])) for slot in SLOTS}
+    return State(states, shares, mirror, there is not None)
+
+
+def lower_version(state: State) -> Slot | None:
+    """The slot with the lower version of two that run, which is likely the one that was there first."""
+    if not state.are_both_running or not all(state.slots[slot].version for slot in SLOTS):
+        return None
+    return min(SLOTS, key=lambda slot: ModelVersion.parse(state.slots[slot].version))
+
+
+def _version(service: Mapping[str, Any] | None) -> str:
+    """The version that a slot's predictor is told to serve; empty: the promoted one, or none."""
+    model = ((service or {}).get("spec") or {}).get("predictor", {}).get("model", {})
+    told = {each["name"]: each.get("value", "") for each in model.get("env") or ()}
+    version = str(told.get("PREFERRED_MODEL_VERSION", ""))
+    return "" if version == "latest" else version
+
+
 def drift(state: State, found: Mapping[str, Any] | None, name: str) -> str | None:
     """Where the route is not what the values say, as a sentence."""
     if found is None:
@@ -116,14 +152,11 @@ def pods_of(cluster: Cluster, slot: Slot, part: str) -> list[dict[str, Any]]:
     return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
 
 
-def wait_until_ready(
-    cluster: Cluster, slot: Slot, say: Callable[[str], None], *, within: float = READY_SECONDS
-) -> None:
+def wait_until_ready(cluster: Cluster, slot: Slot, say: Callable[[str], None], *, within: float) -> None:
     """Until a slot answers, saying now and then what it waits for; raises NotReady with the reason."""
     deadline, told = time.monotonic() + within, ""
     while True:
-        service = inference_service(cluster, slot)
-        found = seen(cluster, slot) if service is not None else None
+        found = seen(cluster, slot)
         if found is not None and found.is_ready and all(part.ready for part in found.parts):
             return
         waiting = "; ".join(map(str, found.parts)) if found else "it is not there yet"

@@ -95,6 +95,8 @@ class History:
     """
 
     states: Sequence[State]
+    first: Slot | None = None
+    """The older slot, where revisions cannot tell."""
 
     def __post_init__(self) -> None:
         if not self.states:
@@ -108,8 +110,8 @@ class History:
     @property
     def older(self) -> Slot:
         """The slot that was there first: active in the first revision in which the two of today ran side by side."""
-        found = self.now.active
-        for state in self.states:
+        found = self.first or self.now.active
+        for state in () if self.first else self.states:
             if not state.is_the_same_pair_as(self.now):
                 break
             found = state.active

@@ -2,55 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from cli.rollout import gitops, slots
 from cli.rollout.state import State
+from tests.factories.clusters import http_route
 from tests.factories.rollouts import values
 
-
-def route(a: int, b: int | None, mirror: int = 0) -> dict[str, Any]:
-    """As the chart makes it: rules by header first, then the one for everybody."""
-    backends = [{"name": "uc-a-transformer", "weight": a}]
-    backends += [] if b is None else [{"name": "uc-b-transformer", "weight": b}]
-    copies = (
-        [{"type": "RequestMirror", "requestMirror": {"backendRef": {}, "percent": mirror}}] if mirror else []
-    )
-    by_header = {
-        "matches": [{"headers": [{"name": "X-Model-Variant", "value": "b"}]}],
-        "backendRefs": [{"name": "uc-b-transformer"}],
-    }
-    return {
-        "spec": {
-            "rules": [by_header, {"matches": [{"path": {}}], "filters": copies, "backendRefs": backends}]
-        }
-    }
+NAME = "upper-circuit"
 
 
 def test_weights_are_those_of_the_rule_for_everybody():
     """A slot that is not named gets none."""
-    assert ({"a": 90, "b": 10}, 5) == slots.weights(route(90, 10, 5), "uc")
-    assert ({"a": 100, "b": 0}, 0) == slots.weights(route(100, None), "uc")
+    assert ({"a": 90, "b": 10}, 5) == slots.weights(http_route(90, 10, mirror=5), NAME)
+    assert ({"a": 100, "b": 0}, 0) == slots.weights(http_route(100), NAME)
 
 
 def test_a_patched_weight_is_told():
     """With both truths."""
     state = State.of(values(b="1.1.0", weights=(90, 10)))
 
-    told = slots.drift(state, route(100, 0), "uc")
+    told = slots.drift(state, http_route(100, 0), NAME)
 
     assert "the route sends 100 to a and 0 to b (mirror 0), the values say 90 and 10 (mirror 0)" in (
         told or ""
     )
-    assert slots.drift(state, route(90, 10), "uc") is None
+    assert slots.drift(state, http_route(90, 10), NAME) is None
 
 
 def test_a_route_that_is_gone_is_told():
     """Only where the values have one."""
-    assert "the cluster has none" in (slots.drift(State.of(values()), None, "uc") or "")
-    assert slots.drift(State.of(values(has_route=False)), None, "uc") is None
+    assert "the cluster has none" in (slots.drift(State.of(values()), None, NAME) or "")
+    assert slots.drift(State.of(values(has_route=False)), None, NAME) is None
 
 
 @pytest.mark.parametrize(
