@@ -34,6 +34,7 @@ _LIMITED = (
     "/api/v1/predictions",
     "/api/v1/comparison",
     "/api/v1/drift",
+    "/api/v1/rollout",
     "/api/v1/rollout/steps",
     "/api/v1/runs",
     "/api/v1/sessions",

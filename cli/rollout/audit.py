@@ -19,7 +19,7 @@ from cli.rollout.plan import Plan
 from cli.rollout.slots import pods_of
 from cli.rollout.state import SLOTS
 
-PATH = "/api/v1/rollout/steps"
+PATH = "/api/v1/rollout"
 
 
 def record(cluster: Cluster, values: Mapping[str, Any], plan: Plan, why: str) -> str | None:

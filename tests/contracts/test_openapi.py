@@ -136,7 +136,7 @@ def test_answers_are_as_described(little: LittleMarket, described: dict[str, Any
         ),
         ("get", "/api/v1/drift", "/api/v1/drift", None),
         ("get", "/api/v1/rollout/steps", "/api/v1/rollout/steps", None),
-        ("post", "/api/v1/rollout/steps", "/api/v1/rollout/steps", {}),
+        ("post", "/api/v1/rollout", "/api/v1/rollout", {}),
         ("get", "/v2", "/v2", None),
         ("get", "/v2/health/live", "/v2/health/live", None),
         ("get", "/v2/health/ready", "/v2/health/ready", None),

@@ -165,10 +165,10 @@ def test_a_step_is_written_by_whoever_has_the_token(
 
     async def work(at: Desk) -> None:
         headers = {"authorization": f"Bearer {token}"}
-        answer = await at.client.post("/api/v1/rollout/steps", json=document, headers=headers)
+        answer = await at.client.post("/api/v1/rollout", json=document, headers=headers)
 
         assert status == answer.status_code
-        validate(described, answer_schema(described, "post", "/api/v1/rollout/steps", status), answer.json())
+        validate(described, answer_schema(described, "post", "/api/v1/rollout", status), answer.json())
 
     unready(tmp_path, work, admin_token=TOKEN)
 
@@ -178,7 +178,7 @@ def test_history_may_be_read_without_a_token(little: LittleMarket) -> None:
 
     async def work(at: Desk) -> None:
         assert {"steps": []} == (await at.client.get("/api/v1/rollout/steps")).json()
-        off = await at.client.post("/api/v1/rollout/steps", json=STEP)
+        off = await at.client.post("/api/v1/rollout", json=STEP)
         assert (403, "ADMIN_OFF") == (off.status_code, off.json()["error"])
 
     at_a_desk(little.folder, work)

@@ -89,7 +89,7 @@ def router(parts: Parts) -> APIRouter:
         return json_response({"steps": await asyncio.to_thread(newest, parts.database, limit)})
 
     @routes.post(
-        "/rollout/steps",
+        "/rollout",
         status_code=201,
         summary="Write a step of a rollout down",
         description="Needs `Authorization: Bearer` with ADMIN_TOKEN. Moves nothing by itself.",

@@ -32,7 +32,7 @@ class Desk:
         self.cluster = ClusterInMemory.empty().with_slot("a").with_slot("b")
         self.cluster.objects["route"] = http_route(100)
         self.cluster.secrets["admin/token"] = "hush\n"
-        self.cluster.answers["/api/v1/rollout/steps"] = Answer(201, b"{}")
+        self.cluster.answers["/api/v1/rollout"] = Answer(201, b"{}")
         monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
         monkeypatch.setattr(Cluster, "at", lambda *_: self.cluster)
 
@@ -59,7 +59,7 @@ def test_a_start_changes_the_values_waits_and_is_written_down(desk: Desk) -> Non
         ["traffic.a=90", "traffic.b=10", "traffic.mirror=0"],
     ] == desk.helm.upgrades
     [(_, path, step, headers)] = desk.cluster.sent
-    assert ("/api/v1/rollout/steps", "Bearer hush") == (path, headers["authorization"])
+    assert ("/api/v1/rollout", "Bearer hush") == (path, headers["authorization"])
     assert ("start", "a 1.0.0 100", "a 1.0.0 90, b 1.1.0 10", "newer data") == tuple(
         step[name] for name in ("action", "from", "to", "why")
     )
@@ -159,7 +159,7 @@ def test_without_a_release_the_older_slot_is_that_of_the_lower_version(desk: Des
 
 def test_a_step_that_cannot_be_written_down_is_told_and_stays(desk: Desk) -> None:
     """At 09:10 the traffic matters more than the history."""
-    desk.cluster.answers["/api/v1/rollout/steps"] = Answer(503, b"the database is away")
+    desk.cluster.answers["/api/v1/rollout"] = Answer(503, b"the database is away")
     assert (
         "warning: not recorded: b-transformer-0 answered 503: the database is away"
         in desk.run("start", "1.1.0").output
