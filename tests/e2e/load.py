@@ -14,7 +14,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -142,7 +142,9 @@ class Load:
 
     async def _ask(self, session: aiohttp.ClientSession, question: Question) -> None:
         began = time.monotonic()
-        status, trouble, rows = None, "", ()
+        status: int | None = None
+        trouble = ""
+        rows: tuple[Row, ...] = ()
         try:
             async with session.post(question.path, json=question.document) as answer:
                 status = answer.status
@@ -156,7 +158,7 @@ class Load:
         self.answers.append(Answered(began, time.monotonic() - began, status, trouble, rows))
 
 
-def rows_of(document: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
+def rows_of(document: Any) -> tuple[Row, ...]:
     """The scores in an answer of the API; KeyError where one of them is an error."""
     found = document if isinstance(document, list) else [document]
     return tuple(Row(each["bse_code"], each["probability"], each["model_version"]) for each in found)

@@ -172,6 +172,15 @@ def test_a_step_that_cannot_be_written_down_is_told_and_stays(desk: Desk) -> Non
     assert "warning: not recorded: Secret gone" in desk.run("start", "1.1.0").output
 
 
+def test_a_demo_brings_the_token_its_steps_are_written_with(desk: Desk) -> None:
+    """Whoever tries it sees the history too."""
+    desk.cluster.secrets["upper-circuit-demo/admin-token"] = "made up\n"
+    desk.helm.release(values(bootstrap={"demo": True}))
+
+    assert "warning" not in desk.run("start", "1.1.0").output
+    assert ["Bearer made up"] == [headers["authorization"] for *_, headers in desk.cluster.sent]
+
+
 def test_a_canary_that_does_not_get_ready_says_why(desk: Desk) -> None:
     """In its own words; no traffic moves."""
     desk.cluster.with_slot("b", ready=False)
