@@ -226,16 +226,8 @@ class Cluster:
 
     def custom(self, group: str, version: str, plural: str, name: str) -> dict[str, Any] | None:
         """An object of a kind that others brought; None where it, or its kind, is not there."""
-        from kubernetes.client import ApiException, CustomObjectsApi
-
-        read = CustomObjectsApi(self.client).get_namespaced_custom_object
-        with _telling(f"{plural} {name} in namespace {self.namespace}"):
-            try:
-                return _read(read, group, version, self.namespace, plural, name)
-            except ApiException as error:
-                if error.status == _NOT_FOUND:
-                    return None
-                raise
+        where = (group, version, self.namespace, plural, name)
+        return self.look("CustomObjectsApi", "get_namespaced_custom_object", *where)
 
     def look(self, api: str, call: str, *arguments: Any, **named: Any) -> dict[str, Any] | None:
         """What a call of the client answers, such as CoreV1Api, list_node; None where it is not there."""

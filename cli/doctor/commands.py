@@ -7,6 +7,7 @@ Before an install there is only the cluster to look at. Exit code 1 says that so
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -101,11 +102,11 @@ def _look_at(cluster: Cluster, release: str, *, no_job: bool) -> tuple[list[Find
     else:
         seen = ReleaseSeen(outside)
         found += installed.findings(seen.facts(tools, facts.ready_nodes))
-        found += _look_inside(cluster, tools, seen.versions(), no_job=no_job)
+        found += look_inside(cluster, tools, seen.versions(), no_job=no_job)
     return [*found, *(unseen(subject, why) for subject, why in dict.fromkeys(outside.unseen))], then
 
 
-def _look_inside(cluster: Cluster, tools: Job, versions: Sequence[str], *, no_job: bool) -> list[Finding]:
+def look_inside(cluster: Cluster, tools: Job, versions: Sequence[str], *, no_job: bool) -> list[Finding]:
     """Database and registry, seen by a pod of the chart's tools."""
     from cli.cluster import ClusterRefused
     from cli.jobs import job_from
@@ -123,9 +124,16 @@ def _look_inside(cluster: Cluster, tools: Job, versions: Sequence[str], *, no_jo
             is_done = cluster.ended(pod, within=LOOK_SECONDS)
             log = cluster.log(pod).splitlines()
         finally:
-            cluster.delete(name)
+            with suppress(ClusterRefused):  # its time to live takes it
+                cluster.delete(name)
     except ClusterRefused as error:
-        return [fail("inside", str(error), f"kubectl describe job {name}; tools.image, pods.*, quotas")]
+        return [
+            fail(
+                "inside",
+                str(error),
+                f"kubectl -n {cluster.namespace} get events; tools.image, pods.*, quotas",
+            )
+        ]
     found = read(log)
     if is_done and found:
         return found

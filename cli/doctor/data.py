@@ -17,6 +17,8 @@ from cli.doctor.prerequisites import numbers
 POSTGRES = (15, 0)
 RUN_OVER = time(8, 0)
 """By then, in Asia/Kolkata, the run of 07:00 has ended, also one that took all the time it may."""
+DATA_DUE = time(6, 30)
+"""By then, in Asia/Kolkata, the ingest of 06:15 has taken last night's files."""
 _ENDS_SOON = 60
 """Days before its end at which a calendar is worth extending."""
 _SHOWN = 3
@@ -69,6 +71,8 @@ class Data:
     run_expected: date | None
     """The newest session whose run is over by now."""
     is_synthetic: bool = False
+    is_due: bool = True
+    """Whether this morning's ingest is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +198,12 @@ def _freshness(data: Data) -> Iterator[Finding]:
         )
     elif data.is_synthetic:
         yield ok("freshness", f"a synthetic market that ends on {data.newest}")
+    elif data.behind == 1 and not data.is_due:
+        yield warn(
+            "freshness",
+            f"prices end on {data.newest}; those of {data.expected} are due at 06:30",
+            "look again then (ingest.schedule)",
+        )
     elif data.behind:
         yield fail(
             "freshness",

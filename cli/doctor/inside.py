@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.doctor.data import (
+    DATA_DUE,
     RUN_OVER,
     Data,
     DatabaseFacts,
@@ -154,6 +155,7 @@ def _data(connection: sa.Connection, database: Database, now: datetime) -> Data:
         run=Run(*found) if found else None,
         run_expected=date_of(int(over[-1])) if len(over) else None,
         is_synthetic=bool(codes) and is_synthetic(codes),
+        is_due=now.time() >= DATA_DUE,
     )
 
 

@@ -78,6 +78,7 @@ class ReleaseFacts:
     """A release, seen through the API server."""
 
     name: str
+    namespace: str
     ready_nodes: int | None
     claims: tuple[Claim, ...]
     schedules: tuple[Schedule, ...]
@@ -97,10 +98,10 @@ def findings(facts: ReleaseFacts) -> list[Finding]:
 
 def _claims(facts: ReleaseFacts) -> Iterator[Finding]:
     for claim in facts.claims:
-        yield _claim(claim, facts.ready_nodes)
+        yield _claim(claim, facts.ready_nodes, f"kubectl -n {facts.namespace}")
 
 
-def _claim(claim: Claim, nodes: int | None) -> Finding:
+def _claim(claim: Claim, nodes: int | None, kubectl: str) -> Finding:
     subject, modes = "claims", ", ".join(claim.modes)
     if claim.phase is None:
         return fail(
@@ -110,13 +111,13 @@ def _claim(claim: Claim, nodes: int | None) -> Finding:
         return fail(
             subject,
             f"{claim.name} has lost its volume",
-            f"kubectl delete pvc {claim.name}, then helm upgrade",
+            f"{kubectl} delete pvc {claim.name}, then helm upgrade",
         )
     if claim.phase != "Bound":
         return fail(
             subject,
             f"{claim.name} waits for a volume ({modes})",
-            f"kubectl describe pvc {claim.name}; {claim.values}.storageClassName=<one that gives {modes}>",
+            f"{kubectl} describe pvc {claim.name}; {claim.values}.storageClassName=<one that gives {modes}>",
         )
     needs = f"shards at once: {claim.shards}, other pods: {claim.others}, nodes: {nodes or 'unknown'}"
     if not _FOR_MANY & set(claim.modes) and _is_on_several(claim, nodes):
@@ -142,7 +143,7 @@ def _schedules(facts: ReleaseFacts) -> Iterator[Finding]:
             yield fail(
                 "time zone",
                 f"CronJob {each.name} runs in {each.zone or 'the time zone of the control plane'}, not in {ZONE}",
-                f'kubectl patch cronjob {each.name} -p \'{{"spec":{{"timeZone":"{ZONE}"}}}}\'',
+                f'kubectl -n {facts.namespace} patch cronjob {each.name} -p \'{{"spec":{{"timeZone":"{ZONE}"}}}}\'',
             )
         elif each.is_suspended:
             yield warn("schedule", f"CronJob {each.name} rests", "batch.suspend=false, and helm upgrade")
@@ -162,13 +163,13 @@ def _slots(facts: ReleaseFacts) -> Iterator[Finding]:
             yield fail(
                 "slots",
                 f"{name} was made in mode {slot.mode}, which KServe never changes",
-                f"kubectl delete inferenceservice {name}, then helm upgrade",
+                f"kubectl -n {facts.namespace} delete inferenceservice {name}, then helm upgrade",
             )
         elif not slot.is_ready:
             yield fail(
                 "slots",
                 f"{name} is not ready: {'; '.join(slot.parts)}",
-                f"kubectl describe inferenceservice {name}",
+                f"kubectl -n {facts.namespace} describe inferenceservice {name}",
             )
         else:
             yield ok("slots", f"{name}: {'; '.join(slot.parts)}")
@@ -195,14 +196,16 @@ def _secret(facts: ReleaseFacts) -> Iterator[Finding]:
         yield fail(
             "database",
             f"Secret {name} with key {key} is not there",
-            f"kubectl create secret generic {name} --from-literal={key}=postgresql://... "
+            f"kubectl -n {facts.namespace} create secret generic {name} --from-literal={key}=postgresql://... "
             "(or database.existingSecret, database.key)",
         )
 
 
 def _api(facts: ReleaseFacts) -> Iterator[Finding]:
     if facts.api.trouble:
-        yield fail("api", "; ".join(facts.api.trouble), "mend what fails here, or kubectl get pods")
+        yield fail(
+            "api", "; ".join(facts.api.trouble), f"what fails above, or kubectl -n {facts.namespace} get pods"
+        )
     else:
         yield ok("api", f"healthy, model {facts.api.model}")
 

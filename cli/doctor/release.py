@@ -44,6 +44,7 @@ class ReleaseSeen:
         route = self.outside.attempt("route", partial(slots.route, self.cluster))
         return ReleaseFacts(
             name=self.cluster.name,
+            namespace=self.cluster.namespace,
             ready_nodes=ready_nodes,
             claims=tuple(self._claims(template, jobs)),
             schedules=tuple(_schedule(values, job) for values, job in jobs.items() if job),
