@@ -89,6 +89,13 @@ def test_a_hung_shard_ends_before_the_run_does(job):
     assert pod < job["activeDeadlineSeconds"] < (2 * 60 + 15) * 60
 
 
+def test_the_pod_scores_and_does_not_print_its_help():
+    """Without a command an empty list of arguments means those of the image, and help ends well."""
+    [container] = render(MINIMAL).pod(BATCH).spec["containers"]
+
+    assert ["python", "-m", "batch"] == container["command"]
+
+
 def test_the_pod_is_told_what_it_must_know():
     """Which Job it is of, how often its shard failed before, how many there are: by the downward API, with no rights."""
     env = render(MINIMAL).pod(BATCH).env()
