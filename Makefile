@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DATA ?=
 DOCKER ?= docker
-TAG ?= 1.0.0
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+TAG ?= $(VERSION)
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .PHONY: help
@@ -72,7 +73,7 @@ chart: $(READY) ## The chart rendered by Helm, held to schemas, policies and its
 
 images: ## Container images; DOCKER=<client>, TAG=<version>
 	@for program in transformer predictor batch tools; do \
-	  $(DOCKER) build $(DOCKER_BUILD) --build-arg VERSION=$(TAG) --build-arg REVISION=$$(git rev-parse HEAD) \
+	  $(DOCKER) build $(DOCKER_BUILD) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
 	    -f Dockerfile.$$program -t upper-circuit/$$program:$(TAG) -t upper-circuit/$$program . || exit 1; done
 
 e2e: $(READY) ## Cluster tests, one of each kind, on the cluster at KUBECONFIG; wants the images with TAG=dev on its nodes
