@@ -46,7 +46,7 @@ READY = {"transformer": (8000, "/api/v1/health/ready"), "predictor": (8080, "/v2
 ABSENT = {
     "transformer": ("xgboost", "scipy", "predictor", "batch", "cli", "upper_circuit.training", "pip"),
     "predictor": ("transformer", "batch", "cli", "upper_circuit.training", "pip"),
-    "batch": ("kserve", "fastapi", "transformer", "predictor", "cli", "upper_circuit.training", "pip"),
+    "batch": ("kserve", "fastapi", "transformer", "predictor", "cli", "upper_circuit.training.train", "pip"),
     "tools": ("kserve", "fastapi", "kubernetes", "matplotlib", "transformer", "predictor", "batch", "pip"),
 }
 SMALL = """
