@@ -58,20 +58,21 @@ def read_factors(connection: sa.Connection, codes: tuple[str, ...]) -> Factors:
     """Factors in effect: where a user's row and an inferred one meet, the user's counts; factor 1 is none."""
     table = schema.corporate_actions
     columns = table.c.bse_code, table.c.ex_date, table.c.source, table.c.factor
-    effective: dict[tuple[str, date], float] = {}
+    effective: dict[tuple[str, int], float] = {}
     for code, ex_date, source, factor in _rows(connection, columns, codes):
+        ex_day = _day(ex_date)
         if source == "user":
-            effective[code, ex_date] = factor
+            effective[code, ex_day] = factor
         else:
-            effective.setdefault((code, ex_date), factor)
+            effective.setdefault((code, ex_day), factor)
     index = _index(codes)
     rows = sorted(
-        (index[code], day_of(ex_date), factor)
-        for (code, ex_date), factor in effective.items()
+        (index[code], ex_day, factor)
+        for (code, ex_day), factor in effective.items()
         if code in index and factor != 1.0
     )
-    stock, ex_day, factor = _arrays(rows, 3)
-    return Factors(stock.astype(np.int64), ex_day.astype(np.int32), factor.astype(np.float64))
+    stock, ex_days, factors = _arrays(rows, 3)
+    return Factors(stock.astype(np.int64), ex_days.astype(np.int32), factors.astype(np.float64))
 
 
 def read_results(connection: sa.Connection, codes: tuple[str, ...]) -> Results:
@@ -79,7 +80,7 @@ def read_results(connection: sa.Connection, codes: tuple[str, ...]) -> Results:
     table = schema.quarterly_results
     columns = (
         table.c.bse_code,
-        _unparsed(table.c.quarter_end),
+        table.c.quarter_end,
         table.c.announced_at,
         table.c.basis,
         table.c.revenue,
@@ -129,7 +130,7 @@ def read_announcements(connection: sa.Connection, codes: tuple[str, ...], since:
 def read_meetings(connection: sa.Connection, codes: tuple[str, ...]) -> Meetings:
     """Board meetings for financial results."""
     table = schema.earnings_calendar
-    columns = table.c.bse_code, _unparsed(table.c.meeting_date), table.c.published_at
+    columns = table.c.bse_code, table.c.meeting_date, table.c.published_at
     stock, (day, published_at) = _columns(connection, columns, codes)
     return Meetings(stock, _days(day), np.array(published_at, np.int64))
 
@@ -139,17 +140,12 @@ def read_quarters(
 ) -> CircuitQuarters:
     """Locked days and bars by calendar quarter (None: all quarters)."""
     table = schema.circuit_quarters
-    start = _unparsed(table.c.history_start)
-    columns = table.c.bse_code, start, table.c.quarter, table.c.locked, table.c.bars
-    if quarters is None:
-        stock, (began, *counts) = _columns(connection, columns, codes)
-    else:
-        stock, (began, *counts) = _columns(connection, columns, codes, table.c.quarter.in_(quarters))
+    columns = table.c.bse_code, table.c.history_start, table.c.quarter, table.c.locked, table.c.bars
+    wanted: tuple[sa.ColumnElement[bool], ...] = ()
+    if quarters is not None:
         # A history that began later has no row in these quarters, yet it is what makes theirs another history's.
-        begun_later = table.c.history_start >= first_day(min(quarters))
-        others, (later,) = _columns(connection, columns[:2], codes, begun_later)
-        stock, began = np.concatenate([stock, others]), (*began, *later)
-        counts = [(*column, *[0] * len(others)) for column in counts]
+        wanted = (table.c.quarter.in_(quarters) | (table.c.history_start >= first_day(min(quarters))),)
+    stock, (began, *counts) = _columns(connection, columns, codes, *wanted)
     quarter, locked, bars = (np.array(column, np.int64) for column in counts)
     return CircuitQuarters(stock, _days(began), quarter, locked, bars)
 
@@ -171,14 +167,22 @@ def _rows(
     """
     query = sa.select(*columns).where(*conditions)
     if codes is None or len(codes) > _MOST_LOOKED_UP:
-        return connection.execute(query).all()
+        return _plain(connection, query)
     # One parameter, whatever the number of codes: a hundred take longer to prepare than their rows to read.
     if connection.dialect.name == "sqlite":
         listed = sa.func.json_each(sa.bindparam("codes", json.dumps(list(codes)))).table_valued("value")
         query = query.where(columns[0].in_(sa.select(listed.c.value)))
     else:
         query = query.where(columns[0] == sa.any_(sa.bindparam("codes", list(codes), sa.ARRAY(sa.Text))))
-    return connection.execute(query).all()
+    return _plain(connection, query)
+
+
+def _plain(connection: sa.Connection, query: sa.Select[Any]) -> Rows:
+    """Rows as the driver gives them: a quarter of the time goes into what makes them objects with names."""
+    result = connection.execute(query)
+    rows: Rows = result.cursor.fetchall() if result.cursor else []
+    result.close()
+    return rows
 
 
 def _columns(
@@ -198,15 +202,15 @@ def _columns(
     return np.array([index[code] for code in first], np.int64), others
 
 
-def _unparsed(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    """A date as the driver gives it, text or date: `_days` parses each once, not once a row."""
-    return sa.type_coerce(column, sa.Text)
-
-
 def _days(dates: Sequence[Any]) -> Days:
-    """The days of a column that was left unparsed."""
-    days = {each: day_of(date.fromisoformat(str(each))) for each in set(dates)}
+    """The days of a column of dates, each parsed once: few distinct ones stand in thousands of rows."""
+    days = {each: _day(each) for each in set(dates)}
     return np.array([days[each] for each in dates], np.int32)
+
+
+def _day(given: Any) -> int:
+    """The day of a date as the driver gives it: text on SQLite, a date on PostgreSQL."""
+    return day_of(date.fromisoformat(str(given)))
 
 
 def _index(codes: tuple[str, ...]) -> Index:
