@@ -10,6 +10,7 @@ As a pod of a Job (BATCH_JOB_NAME is set) it needs no date and does one shard of
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -181,4 +182,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    gc.disable()  # the process lives for seconds, and collections would look at every row again and again
     sys.exit(main())
