@@ -49,10 +49,10 @@ fuzz: $(READY) ## Thousands of broken models against a process that serves
 ##@ Measure it
 .PHONY: bench-batch bench-online judge-trials load load-short model-report
 bench-batch: $(READY) ## 11,000 stocks x 400 sessions beside a naive reference, in one run
-	@$(BIN)/python -m tests.benchmarks.bench_batch
+	@$(BIN)/python -m tests.benchmarks.bench_batch $(ARGS)
 
-bench-online: $(READY) ## Our pair beside the best and the naive stock pair, interleaved, one core for each
-	@$(BIN)/python -m tests.benchmarks.bench_online
+bench-online: $(READY) ## Our pair beside the best and the naive stock pair, interleaved, one core for each; ARGS=--write
+	@$(BIN)/python -m tests.benchmarks.bench_online $(ARGS)
 
 judge-trials: $(READY) ## How often the judge of canaries is wrong, by kind of canary
 	@$(BIN)/python -m tests.judging_trials
