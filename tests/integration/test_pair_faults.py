@@ -182,19 +182,19 @@ def test_models_are_swapped_under_load(online_market: OnlineMarket, tmp_path: Pa
 
 def test_it_stops_without_losing_a_request(online_market: OnlineMarket, pair: Pair, tmp_path: Path) -> None:
     """SIGTERM: not ready at once, answers go on while it is being left alone, then it ends with 0 within its time."""
-    with transformer(online_market, tmp_path, pair.predictor.url, DRAIN_SECONDS="1.5") as api:
+    with transformer(online_market, tmp_path, pair.predictor.url, DRAIN_SECONDS="8") as api:
         api.wait_for("/api/v1/health", within=150)
         with load(api, question(online_market)) as answers:
             answers.wait_for(all_are(200))
             api.process.send_signal(signal.SIGTERM)
             told = time.monotonic()
-            wait_until(lambda: api.status("/api/v1/health/ready") == 503, within=1.4, otherwise=api.told)
-            answers.wait_for(all_are(200, least=8), within=1.4)
+            wait_until(lambda: api.status("/api/v1/health/ready") == 503, within=7, otherwise=api.told)
+            answers.wait_for(all_are(200, least=8), within=7)
             code = api.process.wait(35)
             took = time.monotonic() - told
 
         assert 0 == code
-        assert took < 30
+        assert took < 35
         assert {200} == {answer[0] for _, answer in answers.answers}
         assert [] == [each for each in answers.broken if "closed connection without response" in each]
 
