@@ -230,9 +230,9 @@ def test_they_end_without_losing_a_request(pair: Pair, tmp_path: Path) -> None:
         with load(api, question(pair.online)) as answers:
             answers.wait_for(all_are(200))
             api.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: api.status("/api/v1/health/ready") == 503, within=1.4, otherwise=api.told)
-            answers.wait_for(all_are(200, least=8), within=1.4)
-            code = api.process.wait(35)
+            wait_until(lambda: api.status("/api/v1/health/ready") == 503, within=7, otherwise=api.told)
+            answers.wait_for(all_are(200, least=8), within=7)
+            code = api.process.wait(45)
 
         assert 0 == code
         assert not any(map(state, workers))
