@@ -222,7 +222,7 @@ def test_they_end_without_losing_a_request(pair: Pair, tmp_path: Path) -> None:
     """SIGTERM: not ready at once, answers go on while they are being left alone; all end with 0 and leave no file."""
     files = tmp_path / "tmp"
     files.mkdir()
-    settings = {"WORKERS": "2", "DRAIN_SECONDS": "1.5", "TMPDIR": str(files)}
+    settings = {"WORKERS": "2", "DRAIN_SECONDS": "8", "TMPDIR": str(files)}
     with transformer(pair.online, tmp_path, pair.predictor.url, **settings) as api:
         api.wait_for("/api/v1/health", within=150)
         workers = wait_for_workers(api, 2)
