@@ -83,8 +83,8 @@ class Release:
             return
         name = f"{self.cluster.name}-{step.slot}"
         typer.echo(
-            f"waiting for slot {step.slot}, as `kubectl wait -n {self.cluster.namespace} "
-            f"--for=condition=Ready inferenceservice/{name} --timeout={patience:g}s` does"
+            f"waiting for slot {step.slot}, as `kubectl rollout status -n {self.cluster.namespace} "
+            f"--timeout={patience:g}s deployment/{name}-predictor` does, and the same of {name}-transformer"
         )
         if not self.dry_run:
             slots.wait_until_ready(self.cluster, step.slot, typer.echo, within=patience)

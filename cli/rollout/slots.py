@@ -73,11 +73,12 @@ def route(cluster: Cluster) -> dict[str, Any] | None:
 
 
 def is_ready(service: Mapping[str, Any]) -> bool:
-    """Whether KServe calls an InferenceService ready, and means the one of today: its status may be of yesterday."""
-    status, metadata = service.get("status") or {}, service["metadata"]
-    if status.get("observedGeneration", metadata.get("generation")) != metadata.get("generation"):
-        return False
-    conditions = status.get("conditions") or ()
+    """Whether KServe calls an InferenceService ready.
+
+    Its observedGeneration is no help: in Standard mode KServe writes there that of the transformer's Deployment, so
+    after a change it never meets the InferenceService's own, and `kubectl wait` on one waits for ever.
+    """
+    conditions = (service.get("status") or {}).get("conditions") or ()
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 

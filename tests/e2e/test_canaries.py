@@ -18,6 +18,8 @@ from tests.e2e.release import Release
 from tests.e2e.stocks import Stocks
 from tests.factories.retrained import retrained
 
+pytestmark = pytest.mark.timeout(900)  # models are pushed and the release is installed before the first one
+
 SEED = 20_260_101
 OLD, DAMAGED, OTHER_FEATURES, MISBEHAVING = "1.0.0", "1.1.0", "1.2.0", "1.3.0"
 
