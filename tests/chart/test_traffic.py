@@ -92,7 +92,7 @@ class TestWhatIsReachedFromOutside:
         "/metrics",
         "/api/v1/rollout/steps",
     )
-    INSIDE = ("/api/v1/models/", "/api/v1/rollout/", "/api/v1/comparison", "/api/v1/drift", "/metrics")
+    INSIDE = ("/api/v1/models/", "/api/v1/rollout", "/api/v1/comparison", "/api/v1/drift", "/metrics")
     PUBLIC = (
         "/api/v1/predict",
         "/api/v1/batch_predict",
