@@ -100,8 +100,7 @@ def start(history: History, version: str, *, weight: int, mirror: int, serving: 
     if weight or mirror:
         steps.append(Upgrade({**_weights(idle, weight), "traffic.mirror": mirror}))
     share = f"with {weight} % of the traffic" if weight else "dark"
-    copies = f" and a copy of {mirror} % of the requests" if mirror else ""
-    told = f"{wanted} starts in slot {idle} beside {pinned}, {share}{copies}"
+    told = f"{wanted} starts in slot {idle} beside {pinned}, {share}{_copies(mirror)}"
     return _plan("start", now, steps, told, "upper-circuit rollout judge")
 
 
@@ -117,7 +116,7 @@ def shift(history: History, *, weight: int, mirror: int) -> Plan:
         Ready(newer, version),
         Upgrade({**_weights(newer, weight), "traffic.mirror": mirror}),
     ]
-    told = f"{version} in slot {newer} gets {weight} % of the traffic"
+    told = f"{version} in slot {newer} gets {weight} % of the traffic{_copies(mirror)}"
     return _plan("start", now, steps, told, "upper-circuit rollout judge")
 
 
@@ -204,6 +203,10 @@ def described(state: State, change: Change | None = None) -> str:
 def _plan(action: Kind, now: State, steps: list[Step], told: str, then: str) -> Plan:
     plan = Plan(action, tuple(steps), told, then)
     return Plan(action, plan.steps, told, then, described(now), described(now, plan.change))
+
+
+def _copies(mirror: int) -> str:
+    return f" and a copy of {mirror} % of the requests" if mirror else ""
 
 
 def _weights(slot: Slot, weight: int) -> dict[str, Value]:

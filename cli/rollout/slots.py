@@ -205,4 +205,8 @@ def _said(body: bytes) -> str:
         told = json.loads(body)
     except ValueError:
         return body.decode(errors="replace")[:200]
-    return str(told.get("message") or told.get("error") or told) if isinstance(told, dict) else str(told)
+    if not isinstance(told, dict):
+        return str(told)
+    if told.get("ready") is True:
+        return "ready, which Kubernetes has not seen yet"
+    return str(told.get("message") or told.get("error") or told)

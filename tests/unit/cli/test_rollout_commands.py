@@ -181,6 +181,16 @@ def test_a_demo_brings_the_token_its_steps_are_written_with(desk: Desk) -> None:
     assert ["Bearer made up"] == [headers["authorization"] for *_, headers in desk.cluster.sent]
 
 
+def test_a_pod_that_answers_before_kubernetes_has_looked_is_told_as_one(desk: Desk) -> None:
+    """A probe comes every two seconds."""
+    desk.cluster.with_slot("b", ready=False)
+    ready = b'{"name": "upper-circuit", "ready": true}'
+    desk.cluster.answers["b-predictor-0/v2/models/upper-circuit/ready"] = Answer(200, ready)
+
+    with pytest.raises(NotReady, match="predictor 0/1 ready: ready, which Kubernetes has not seen yet"):
+        desk.run("start", "1.1.0", "--timeout", "0")
+
+
 def test_a_canary_that_does_not_get_ready_says_why(desk: Desk) -> None:
     """In its own words; no traffic moves."""
     desk.cluster.with_slot("b", ready=False)

@@ -55,9 +55,10 @@ def test_another_weight_for_the_same_version_is_a_shift():
     release = Revisions()
     start(release, weight=10)
 
-    made = release.do(plan.shift(release.history, weight=50, mirror=0))
+    made = release.do(plan.shift(release.history, weight=50, mirror=20))
 
-    assert "a 1.0.0 50, b 1.1.0 50" == made.after
+    assert "a 1.0.0 50, b 1.1.0 50, mirror 20" == made.after
+    assert "1.1.0 in slot b gets 50 % of the traffic and a copy of 20 % of the requests" == made.told
 
 
 def test_the_whole_way_and_back_and_forth_again():
