@@ -22,7 +22,7 @@ from tests.e2e.release import NAME, Release
 from tests.e2e.stocks import Stocks
 from tests.factories.retrained import retrained
 
-pytestmark = pytest.mark.timeout(1800)  # the story is told before the first test of it
+pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]  # the story is told before the first test of it
 
 SEED = 20_251_231
 OLD, NEW = "1.0.0", "1.1.0"
