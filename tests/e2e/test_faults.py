@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import Any
@@ -329,7 +330,13 @@ def test_a_run_that_misses_its_deadline_is_closed_by_the_sweeper(runs: Runs, cle
             barrier.open()
             status = runs.release.ended(job)
             connection.rollback()
-        unfinished = runs.told()["run"]["state"]
+        run = runs.told()["run"]
+        began = datetime.fromisoformat(run["started_at"])
+        runs.release.namespace.wait(
+            lambda: (datetime.now(UTC) - began).total_seconds() > DEADLINE + 1,  # a run begins after its Job
+            within=30,
+            what="the run's own deadline",
+        )
         sweeper = f"sweep-{random.randrange(10**6)}"
         namespace = runs.release.namespace
         namespace.kubectl("create", "job", f"--from=cronjob/{runs.release.name}-sweeper", sweeper)
@@ -339,7 +346,7 @@ def test_a_run_that_misses_its_deadline_is_closed_by_the_sweeper(runs: Runs, cle
 
     [because] = {each["reason"] for each in status["conditions"] if each["type"] == "Failed"}
     told, report = runs.told(), runs.report()
-    assert ("DeadlineExceeded", "running", 1) == (because, unfinished, swept.get("succeeded"))
+    assert ("DeadlineExceeded", "running", 1) == (because, run["state"], swept.get("succeeded"))
     assert ["done", "done", "lost", "lost"] == [shard["state"] for shard in told["shards"]]
     assert ("failed", "shard 2 lost, 3 lost") == (told["run"]["state"], told["run"]["reason"])
     assert f"shard 2 of {SHARDS} is missing ({STOCKS // SHARDS} stocks), lost: not finished within" in report
