@@ -1,0 +1,212 @@
+"""
+Questions are answered while the cluster is changed under them.
+
+Fifty a second through the Gateway, as long as something is done: none of them may fail, and each must get its number.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from tests.e2e.kube import Namespace, kubectl
+from tests.e2e.load import Load, Row, questions, slowest, wrong
+from tests.e2e.release import Release
+from upper_circuit.features import FEATURE_NAMES, FINGERPRINT
+from upper_circuit.market.calendar import load_calendar
+from upper_circuit.market.database import Database
+from upper_circuit.oip import contract
+
+pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
+
+NAME = "serving-upper-circuit"
+"""A name that no other release of the cluster has: node-2 is emptied of its pods alone."""
+NODE = "node-2"
+STOCKS = 50
+TWO_OF_EACH = (
+    "transformer.autoscaling.minReplicas=2",
+    "transformer.autoscaling.maxReplicas=2",
+    "predictor.autoscaling.minReplicas=2",
+    "predictor.autoscaling.maxReplicas=2",
+    "transformer.autoscaling.scaleDownStabilizationSeconds=5",
+    "transformer.resources.requests.cpu=200m",
+)
+
+
+@pytest.fixture(scope="module")
+def release(namespace: Namespace) -> Release:
+    """Two transformers and two predictors, a node each."""
+    found = Release(namespace, NAME)
+    found.install(*TWO_OF_EACH)
+    found.until_rolled_out()
+    return found
+
+
+@pytest.fixture(scope="module")
+def morning(release: Release) -> date:
+    """The first session after the newest prices."""
+    database = Database.at(release.database_url)
+    calendar = load_calendar(database)
+    database.dispose()
+    return calendar.next_session(calendar.newest + timedelta(days=1))
+
+
+@pytest.fixture(scope="module")
+def right(release: Release, morning: date) -> dict[str, float]:
+    """The probability of fifty stocks, as the release gives it while nothing is done to it."""
+    told = release.ask(f"/api/v1/predictions?date={morning}&top={STOCKS}")
+    found = {each["bse_code"]: each["probability"] for each in told["predictions"]}
+    assert STOCKS == len(found)
+    return found
+
+
+@contextmanager
+def steadily(release: Release, right: dict[str, float], morning: date) -> Iterator[Load]:
+    """Fifty questions a second while the block runs; none fails, and each gets its number."""
+    seed = random.randrange(10_000)
+    asked = {"bse_code": next(iter(right)), "prediction_date": str(morning)}
+    release.namespace.wait(
+        lambda: "probability" in release.ask("/api/v1/predict", asked, through=release.outside),
+        within=60,
+        what="an answer through the Gateway",
+    )
+    with Load(release.outside, questions(list(right), str(morning), seed=seed)) as found:
+        found.counted(STOCKS, time.monotonic(), release.namespace)
+        yield found
+        found.counted(STOCKS, time.monotonic(), release.namespace)
+    slow = {share: round(slowest(found.answers, share), 3) for share in (0.5, 0.99, 1)}
+    print({"seed": seed, "answers": len(found.answers), "failures": found.failures(), "seconds": slow})  # noqa: T201
+    assert not found.failures()
+    assert [] == wrong(found.answers, lambda row: is_right(row, right))
+
+
+def is_right(row: Row, right: dict[str, float]) -> bool:
+    """Whether a stock got its number."""
+    return right[row.bse_code] == row.probability
+
+
+def test_a_new_transformer_image_fails_no_request(
+    release: Release, right: dict[str, float], morning: date
+) -> None:
+    """The same image under its full name: every transformer is replaced, no predictor is."""
+    before = {part: uids(release, part) for part in ("transformer", "predictor")}
+
+    with steadily(release, right, morning):
+        release.upgrade("slots.a.image.transformer=docker.io/upper-circuit/transformer:dev")
+
+    assert set(before["transformer"]).isdisjoint(uids(release, "transformer"))
+    assert before["predictor"] == uids(release, "predictor")
+
+
+def uids(release: Release, part: str) -> dict[str, str]:
+    """Pods of a part by uid, with their names."""
+    found = release.namespace.pods(instance=release.name, component=part)
+    return {pod["metadata"]["uid"]: pod["metadata"]["name"] for pod in found}
+
+
+@pytest.mark.full
+def test_draining_a_node_fails_no_request(release: Release, right: dict[str, float], morning: date) -> None:
+    """Every pod of the release leaves node-2, the database among them; budgets let one of each part go at a time."""
+    with steadily(release, right, morning), drained(release):
+        release.until_rolled_out()
+        left = {
+            pod["metadata"]["name"]
+            for part in ("transformer", "predictor")
+            for pod in release.namespace.pods(instance=release.name, component=part)
+            if pod["spec"]["nodeName"] == NODE
+        }
+
+    assert set() == left
+
+
+@contextmanager
+def drained(release: Release) -> Iterator[None]:
+    """node-2 without pods of this release while the block runs."""
+    mine = f"--pod-selector=app.kubernetes.io/instance={release.name}"
+    options = ("--ignore-daemonsets", "--delete-emptydir-data", "--timeout=240s", mine)
+    try:
+        kubectl("drain", NODE, *options, timeout=250)
+        yield
+    finally:
+        kubectl("uncordon", NODE)
+
+
+@pytest.mark.full
+def test_the_autoscaler_adds_transformers_and_takes_them_away_and_fails_no_request(
+    release: Release, right: dict[str, float], morning: date
+) -> None:
+    """From 2 to 4 where little CPU is thought much, and back to 2 where much is thought little."""
+    with steadily(release, right, morning):
+        release.upgrade(
+            "transformer.autoscaling.maxReplicas=4", "transformer.autoscaling.targetCPUPercent=5", wait=False
+        )
+        release.namespace.wait(lambda: 4 == ready(release), within=240, what="4 transformers")
+        release.upgrade("transformer.autoscaling.targetCPUPercent=100", wait=False)
+        release.namespace.wait(
+            lambda: 2 == len(uids(release, "transformer")), within=300, what="2 transformers"
+        )
+        release.until_rolled_out()
+
+
+def ready(release: Release) -> int:
+    """Transformers that take requests."""
+    [found] = [
+        each
+        for each in release.namespace.get("deployments")["items"]
+        if each["metadata"]["name"] == f"{release.name}-a-transformer"
+    ]
+    count: int = found["status"].get("readyReplicas", 0)
+    return count
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("part", ["transformer", "predictor"])
+def test_the_first_answer_of_a_pod_that_is_ready_is_right(
+    release: Release, right: dict[str, float], morning: date, part: str
+) -> None:
+    """Both pods replaced, each asked at its own address the moment that Kubernetes calls it ready."""
+    code, probability = next(iter(right.items()))
+    question = {"bse_code": code, "prediction_date": str(morning), "include_features": True}
+    told = release.ask("/api/v1/predict", question)["features"]
+    features = [told[name] for name in FEATURE_NAMES]
+    known = set(uids(release, part))
+
+    for name in list(uids(release, part).values()):
+        release.namespace.kubectl("delete", "pod", name, "--wait=false")
+        pod = release.namespace.wait(
+            lambda: new_and_ready(release, part, known), within=120, what=f"another {part}"
+        )
+        known.add(pod["metadata"]["uid"])
+        address = f"http://{pod['status']['podIP']}:8080"
+        answer = (
+            release.ask("/api/v1/predict", question, through=address)["probability"]
+            if part == "transformer"
+            else inferred(release, features, through=address)
+        )
+
+        assert probability == answer
+    release.until_rolled_out()
+
+
+def new_and_ready(release: Release, part: str, known: set[str]) -> dict[str, Any] | None:
+    """A pod that was not there before and takes requests."""
+    for pod in release.namespace.pods(instance=release.name, component=part):
+        conditions = {each["type"]: each["status"] for each in pod["status"].get("conditions", [])}
+        if pod["metadata"]["uid"] not in known and conditions.get("Ready") == "True":
+            return pod
+    return None
+
+
+def inferred(release: Release, features: list[float | None], *, through: str) -> float:
+    """What a predictor makes of a row."""
+    row = contract.FEATURES.metadata() | {"shape": [1, contract.FEATURE_COUNT], "data": features}
+    document = {"inputs": [row], "parameters": {contract.FINGERPRINT: FINGERPRINT}}
+    outputs = release.ask(contract.INFER_PATH, document, through=through)["outputs"]
+    [probability] = [each["data"][0] for each in outputs if each["name"] == contract.PROBABILITY.name]
+    return float(probability)
