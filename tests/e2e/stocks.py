@@ -65,6 +65,12 @@ class Stocks:
         scores = scorer.score(self.matrix).probability.tolist()
         return {(code, version): score for code, score in zip(self.codes, scores, strict=True)}
 
+    def answered(self) -> dict[str, float]:
+        """What the release says now, by code."""
+        asked = [{"bse_code": code, "prediction_date": str(self.morning)} for code in self.codes]
+        told = self.release.ask("/api/v1/batch_predict", asked)
+        return {each["bse_code"]: each["probability"] for each in told}
+
     def load(self, seed: int) -> Load:
         """Fifty requests a second through the Gateway; the seed is printed."""
         print(f"load: seed {seed}")  # noqa: T201

@@ -10,17 +10,15 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from tests.e2e.kube import Namespace, kubectl
-from tests.e2e.load import Load, Row, questions, slowest, wrong
+from tests.e2e.load import Row, slowest, wrong
 from tests.e2e.release import Release
-from upper_circuit.features import FEATURE_NAMES, FINGERPRINT
-from upper_circuit.market.calendar import load_calendar
-from upper_circuit.market.database import Database
+from tests.e2e.stocks import Stocks
+from upper_circuit.features import FINGERPRINT
 from upper_circuit.oip import contract
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
@@ -28,7 +26,6 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 NAME = "serving-upper-circuit"
 """A name that no other release of the cluster has: node-2 is emptied of its pods alone."""
 NODE = "node-2"
-STOCKS = 50
 TWO_OF_EACH = (
     "transformer.autoscaling.minReplicas=2",
     "transformer.autoscaling.maxReplicas=2",
@@ -49,39 +46,26 @@ def release(namespace: Namespace) -> Release:
 
 
 @pytest.fixture(scope="module")
-def morning(release: Release) -> date:
-    """The first session after the newest prices."""
-    database = Database.at(release.database_url)
-    calendar = load_calendar(database)
-    database.dispose()
-    return calendar.next_session(calendar.newest + timedelta(days=1))
+def stocks(release: Release) -> Stocks:
+    """What is asked about."""
+    return Stocks.of(release)
 
 
 @pytest.fixture(scope="module")
-def right(release: Release, morning: date) -> dict[str, float]:
-    """The probability of fifty stocks, as the release gives it while nothing is done to it."""
-    told = release.ask(f"/api/v1/predictions?date={morning}&top={STOCKS}")
-    found = {each["bse_code"]: each["probability"] for each in told["predictions"]}
-    assert STOCKS == len(found)
-    return found
+def right(stocks: Stocks) -> dict[str, float]:
+    """Their probabilities, as the release gives them while nothing is done to it."""
+    return stocks.answered()
 
 
 @contextmanager
-def steadily(release: Release, right: dict[str, float], morning: date) -> Iterator[Load]:
+def steadily(stocks: Stocks, right: dict[str, float]) -> Iterator[None]:
     """Fifty questions a second while the block runs; none fails, and each gets its number."""
-    seed = random.randrange(10_000)
-    asked = {"bse_code": next(iter(right)), "prediction_date": str(morning)}
-    release.namespace.wait(
-        lambda: "probability" in release.ask("/api/v1/predict", asked, through=release.outside),
-        within=60,
-        what="an answer through the Gateway",
-    )
-    with Load(release.outside, questions(list(right), str(morning), seed=seed)) as found:
-        found.counted(STOCKS, time.monotonic(), release.namespace)
-        yield found
-        found.counted(STOCKS, time.monotonic(), release.namespace)
+    with stocks.load(random.randrange(10_000)) as found:
+        found.counted(len(right), time.monotonic(), stocks.release.namespace)
+        yield
+        found.counted(len(right), time.monotonic(), stocks.release.namespace)
     slow = {share: round(slowest(found.answers, share), 3) for share in (0.5, 0.99, 1)}
-    print({"seed": seed, "answers": len(found.answers), "failures": found.failures(), "seconds": slow})  # noqa: T201
+    print({"answers": len(found.answers), "failures": found.failures(), "seconds": slow})  # noqa: T201
     assert not found.failures()
     assert [] == wrong(found.answers, lambda row: is_right(row, right))
 
@@ -92,12 +76,12 @@ def is_right(row: Row, right: dict[str, float]) -> bool:
 
 
 def test_a_new_transformer_image_fails_no_request(
-    release: Release, right: dict[str, float], morning: date
+    release: Release, stocks: Stocks, right: dict[str, float]
 ) -> None:
     """The same image under its full name: every transformer is replaced, no predictor is."""
     before = {part: uids(release, part) for part in ("transformer", "predictor")}
 
-    with steadily(release, right, morning):
+    with steadily(stocks, right):
         release.upgrade("slots.a.image.transformer=docker.io/upper-circuit/transformer:dev")
 
     assert set(before["transformer"]).isdisjoint(uids(release, "transformer"))
@@ -111,9 +95,9 @@ def uids(release: Release, part: str) -> dict[str, str]:
 
 
 @pytest.mark.full
-def test_draining_a_node_fails_no_request(release: Release, right: dict[str, float], morning: date) -> None:
+def test_draining_a_node_fails_no_request(release: Release, stocks: Stocks, right: dict[str, float]) -> None:
     """Every pod of the release leaves node-2, the database among them; budgets let one of each part go at a time."""
-    with steadily(release, right, morning), drained(release):
+    with steadily(stocks, right), drained(release):
         release.until_rolled_out()
         left = {
             pod["metadata"]["name"]
@@ -139,10 +123,10 @@ def drained(release: Release) -> Iterator[None]:
 
 @pytest.mark.full
 def test_the_autoscaler_adds_transformers_and_takes_them_away_and_fails_no_request(
-    release: Release, right: dict[str, float], morning: date
+    release: Release, stocks: Stocks, right: dict[str, float]
 ) -> None:
     """From 2 to 4 where little CPU is thought much, and back to 2 where much is thought little."""
-    with steadily(release, right, morning):
+    with steadily(stocks, right):
         release.upgrade(
             "transformer.autoscaling.maxReplicas=4", "transformer.autoscaling.targetCPUPercent=5", wait=False
         )
@@ -168,13 +152,11 @@ def ready(release: Release) -> int:
 @pytest.mark.full
 @pytest.mark.parametrize("part", ["transformer", "predictor"])
 def test_the_first_answer_of_a_pod_that_is_ready_is_right(
-    release: Release, right: dict[str, float], morning: date, part: str
+    release: Release, stocks: Stocks, right: dict[str, float], part: str
 ) -> None:
     """Both pods replaced, each asked at its own address the moment that Kubernetes calls it ready."""
     code, probability = next(iter(right.items()))
-    question = {"bse_code": code, "prediction_date": str(morning), "include_features": True}
-    told = release.ask("/api/v1/predict", question)["features"]
-    features = [told[name] for name in FEATURE_NAMES]
+    question = {"bse_code": code, "prediction_date": str(stocks.morning)}
     known = set(uids(release, part))
 
     for name in list(uids(release, part).values()):
@@ -187,7 +169,7 @@ def test_the_first_answer_of_a_pod_that_is_ready_is_right(
         answer = (
             release.ask("/api/v1/predict", question, through=address)["probability"]
             if part == "transformer"
-            else inferred(release, features, through=address)
+            else inferred(release, stocks.matrix[0].tolist(), through=address)
         )
 
         assert probability == answer
@@ -203,7 +185,7 @@ def new_and_ready(release: Release, part: str, known: set[str]) -> dict[str, Any
     return None
 
 
-def inferred(release: Release, features: list[float | None], *, through: str) -> float:
+def inferred(release: Release, features: list[float], *, through: str) -> float:
     """What a predictor makes of a row."""
     row = contract.FEATURES.metadata() | {"shape": [1, contract.FEATURE_COUNT], "data": features}
     document = {"inputs": [row], "parameters": {contract.FINGERPRINT: FINGERPRINT}}

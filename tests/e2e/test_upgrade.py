@@ -11,22 +11,19 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.kube import Namespace
-from tests.e2e.load import Load, questions, wrong
+from tests.e2e.load import wrong
 from tests.e2e.release import Release
-from upper_circuit.market.calendar import load_calendar
-from upper_circuit.market.database import Database
+from tests.e2e.stocks import Stocks
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 
 FIRST = Path(__file__).parent / "charts" / "upper-circuit-1.0.0.tgz"
-STOCKS = 20
 KINDS = (
     "inferenceservices,servingruntimes,deployments,cronjobs,jobs,services,secrets,configmaps,serviceaccounts,"
     "horizontalpodautoscalers,poddisruptionbudgets,networkpolicies,httproutes,backendtrafficpolicies"
@@ -45,67 +42,56 @@ def release(namespace: Namespace) -> Release:
 
 
 @pytest.fixture(scope="module")
-def morning(release: Release) -> date:
-    """The first session after the newest prices."""
-    database = Database.at(release.database_url)
-    calendar = load_calendar(database)
-    database.dispose()
-    return calendar.next_session(calendar.newest + timedelta(days=1))
+def stocks(release: Release) -> Stocks:
+    """What is asked about."""
+    return Stocks.of(release)
 
 
 @pytest.fixture(scope="module")
-def first(release: Release, morning: date) -> Answers:
+def first(stocks: Stocks) -> Answers:
     """What the first chart answered."""
-    return answers(release, morning)
-
-
-def answers(release: Release, morning: date) -> Answers:
-    """The likeliest stocks of a morning, with their probabilities."""
-    told = release.ask(f"/api/v1/predictions?date={morning}&top={STOCKS}")["predictions"]
-    return {each["bse_code"]: each["probability"] for each in told}
+    return stocks.answered()
 
 
 @contextmanager
-def steadily(release: Release, first: Answers, morning: date) -> Iterator[None]:
+def steadily(stocks: Stocks, first: Answers) -> Iterator[None]:
     """Fifty questions a second while the block runs; none fails, and each gets the number it always got."""
-    seed = random.randrange(10_000)
-    print("seed", seed)  # noqa: T201
-    with Load(release.outside, questions(list(first), str(morning), seed=seed)) as load:
-        load.counted(STOCKS, time.monotonic(), release.namespace)
+    with stocks.load(random.randrange(10_000)) as load:
+        load.counted(len(first), time.monotonic(), stocks.release.namespace)
         yield
-        load.counted(STOCKS, time.monotonic(), release.namespace)
+        load.counted(len(first), time.monotonic(), stocks.release.namespace)
     assert not load.failures()
     assert [] == wrong(load.answers, lambda row: first[row.bse_code] == row.probability)
 
 
 def test_an_upgrade_from_the_first_chart_fails_no_request(
-    release: Release, first: Answers, morning: date
+    release: Release, stocks: Stocks, first: Answers
 ) -> None:
     """Objects that have other names now take the place of the old ones while questions are answered."""
-    with steadily(release, first, morning):
+    with steadily(stocks, first):
         release.upgrade()
 
-    assert first == answers(release, morning)
+    assert first == stocks.answered()
     assert {"upper-circuit-a-predictor-scaling", "upper-circuit-a-transformer-scaling"} == names(
         release, "horizontalpodautoscalers"
     )
 
 
-def test_the_morning_run_is_done_by_what_was_upgraded(release: Release, morning: date) -> None:
+def test_the_morning_run_is_done_by_what_was_upgraded(release: Release, stocks: Stocks) -> None:
     """Four pods on the same tables; its list is the one that the API gives."""
-    status = release.ended(release.run_by_hand(str(morning)))
+    status = release.ended(release.run_by_hand(str(stocks.morning)))
 
     assert 4 == status.get("succeeded")
-    assert "done" == release.ask(f"/api/v1/runs/{morning}")["run"]["state"]
+    assert "done" == release.ask(f"/api/v1/runs/{stocks.morning}")["run"]["state"]
 
 
-def test_a_rollback_fails_no_request(release: Release, first: Answers, morning: date) -> None:
+def test_a_rollback_fails_no_request(release: Release, stocks: Stocks, first: Answers) -> None:
     """The first chart again, as Helm kept it."""
-    with steadily(release, first, morning):
+    with steadily(stocks, first):
         release.helm("rollback", release.name, "1")
         release.until_rolled_out()
 
-    assert first == answers(release, morning)
+    assert first == stocks.answered()
 
 
 def test_an_uninstall_leaves_the_models_and_nothing_else(release: Release) -> None:
