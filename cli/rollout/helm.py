@@ -4,7 +4,9 @@ Helm, as a program of its own.
 The person's own `helm` does the work, with the person's own rights, and every command is printed as it is run, so that
 whoever does not trust these commands can type them. Two flags matter. `--force-conflicts`: somebody's emergency
 `kubectl patch` of a weight must not stop the next upgrade, which with Helm 4's server-side apply it would.
-`--no-hooks`: moving a weight must not wait for the migration of a database that is as it was.
+`--no-hooks`: moving a weight must not wait for the migration of a database that is as it was. And one more for speed:
+`--description` puts the slots into the list of revisions, where the next step reads them without asking Helm for the
+values of each, which on a busy machine takes a second a revision; a rollback has ten in all.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from cli.rollout.plan import Change, Value
+from cli.rollout.plan import Change, Value, state_described
 from cli.rollout.state import History, State
 from upper_circuit.errors import UpperCircuitError
 
@@ -47,12 +49,13 @@ class Helm:
     def history(self, newest: Mapping[str, Any]) -> History:
         """The revisions, newest first; `newest` are the values as they are."""
         told = self._read("history", self.release, "--max", str(_REVISIONS), "-o", "json")
-        numbers = sorted((int(each["revision"]) for each in told), reverse=True)
+        revisions = sorted(told, key=lambda each: int(each["revision"]), reverse=True)
         states = [State.of(newest)]
-        for number in numbers[1:]:
+        for each in revisions[1:]:
             if not states[-1].is_the_same_pair_as(states[0]):
                 break  # nobody asks what was before the two of today stood side by side
-            states.append(State.of(self.values(number)))
+            described = state_described(each.get("description", ""), has_route=states[0].has_route)
+            states.append(described or State.of(self.values(int(each["revision"]))))
         return History(states)
 
     def values(self, revision: int | None = None) -> Mapping[str, Any]:
@@ -74,19 +77,20 @@ class Helm:
                 "upgrade the release first, or give --chart the one it was made from"
             )
 
-    def upgrade_command(self, change: Change) -> list[str]:
-        """The command that changes values and nothing else."""
+    def upgrade_command(self, change: Change, description: str) -> list[str]:
+        """The command that changes values and nothing else; the description goes into Helm's history."""
         sets = [word for path, value in change.items() for word in _set(path, value)]
         return [
             *(self.program, "upgrade", self.release, str(self.chart)),
             *self._where(),
             *("--reset-then-reuse-values", "--no-hooks", "--server-side=true", "--force-conflicts"),
+            *("--description", description),
             *sets,
         ]
 
-    def upgrade(self, change: Change) -> None:
+    def upgrade(self, change: Change, description: str) -> None:
         """Change values; the command is printed before it runs."""
-        command = self.upgrade_command(change)
+        command = self.upgrade_command(change, description)
         self.say(f"+ {shlex.join(command)}")
         self._run(command)
 

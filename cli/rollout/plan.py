@@ -7,11 +7,12 @@ before traffic moves is a step of its own, because a weight on a slot without po
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cli.rollout.state import History, Slot, State, other
+from cli.rollout.state import SLOTS, History, Slot, SlotState, State, other
 from upper_circuit.errors import UpperCircuitError
 from upper_circuit.models.version import ModelVersion
 
@@ -198,6 +199,30 @@ def described(state: State, change: Change | None = None) -> str:
         parts.append(f"{slot} {version} {changed.get(f'traffic.{slot}', state.weights[slot])}")
     mirror = changed.get("traffic.mirror", state.mirror)
     return ", ".join(parts) + (f", mirror {mirror}" if mirror else "")
+
+
+_DESCRIBED = re.compile(
+    r"rollout: (?:a (?P<a>\S+) (?P<to_a>\d+))?(?:, )?(?:b (?P<b>\S+) (?P<to_b>\d+))?(?:, mirror (?P<mirror>\d+))?"
+)
+
+
+def description(state: State, change: Change) -> str:
+    """What Helm's history says of a revision that a rollout makes."""
+    return f"rollout: {described(state, change)}"
+
+
+def state_described(text: str, *, has_route: bool) -> State | None:
+    """The state that `description` was made of; None where a revision is somebody else's."""
+    found = _DESCRIBED.fullmatch(text)
+    if found is None:
+        return None
+    versions = {slot: found[slot] for slot in SLOTS}
+    slots = {
+        slot: SlotState(version is not None, "" if version in {None, "latest"} else str(version))
+        for slot, version in versions.items()
+    }
+    weights = {slot: int(found[f"to_{slot}"] or 0) for slot in SLOTS}
+    return State(slots, weights, int(found["mirror"] or 0), has_route)
 
 
 def _plan(action: Kind, now: State, steps: list[Step], told: str, then: str) -> Plan:

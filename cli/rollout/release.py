@@ -18,7 +18,7 @@ import typer
 from cli.cluster import Cluster
 from cli.rollout import audit, gitops, slots
 from cli.rollout.helm import Helm, HelmFailed, as_values
-from cli.rollout.plan import Plan, Ready, RolloutRefused, Upgrade
+from cli.rollout.plan import Plan, Ready, RolloutRefused, Upgrade, Value, description
 from cli.rollout.state import SLOTS, History
 
 
@@ -48,8 +48,13 @@ class Release:
         typer.echo(f"{planned.told}\n  from {planned.before}\n  to   {planned.after}")
         self._refuse_beside_another_writer(planned)
         self.helm.require_the_same_chart()
+        changed: dict[str, Value] = {}
         for step in planned.steps:
-            self._do(step, patience)
+            if isinstance(step, Upgrade):
+                changed |= step.change
+                self._upgrade(step, description(history.now, changed))
+            else:
+                self._wait(step, patience)
         if self.dry_run:
             typer.echo("nothing was done")
             return
@@ -74,13 +79,13 @@ class Release:
         found = [slots.route(self.cluster), *(slots.inference_service(self.cluster, slot) for slot in SLOTS)]
         return gitops.writer(each["metadata"] for each in found if each)
 
-    def _do(self, step: Upgrade | Ready, patience: float) -> None:
-        if isinstance(step, Upgrade):
-            if self.dry_run:
-                typer.echo(f"+ {shlex.join(self.helm.upgrade_command(step.change))}")
-            else:
-                self.helm.upgrade(step.change)
-            return
+    def _upgrade(self, step: Upgrade, told: str) -> None:
+        if self.dry_run:
+            typer.echo(f"+ {shlex.join(self.helm.upgrade_command(step.change, told))}")
+        else:
+            self.helm.upgrade(step.change, told)
+
+    def _wait(self, step: Ready, patience: float) -> None:
         name = f"{self.cluster.name}-{step.slot}"
         typer.echo(
             f"waiting for slot {step.slot}, as `kubectl rollout status -n {self.cluster.namespace} "

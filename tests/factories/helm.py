@@ -23,7 +23,8 @@ revisions = told["revisions"]
 if not revisions:
     sys.exit("Error: release: not found")
 if words[0] == "history":
-    print(json.dumps([{{"revision": number}} for number in range(1, len(revisions) + 1)]))
+    told_of = told["descriptions"]
+    print(json.dumps([{{"revision": at + 1, "description": told_of.get(str(at + 1), "Upgrade complete")}} for at in range(len(revisions))]))
 elif words[:2] == ["get", "values"]:
     at = int(words[words.index("--revision") + 1]) if "--revision" in words else len(revisions)
     print(json.dumps(revisions[at - 1]))
@@ -40,6 +41,8 @@ elif words[0] == "upgrade":
                 at = at[parent]
             at[name] = text if flag == "--set-string" else json.loads(text)
     revisions.append(values)
+    if "--description" in words:
+        told["descriptions"][str(len(revisions))] = words[words.index("--description") + 1]
     (home / "release.json").write_text(json.dumps(told))
 '''
 
@@ -61,7 +64,7 @@ class HelmStandIn:
 
     def release(self, *revisions: dict[str, Any], chart: str = "1.0.0") -> HelmStandIn:
         """Values of a release's revisions, oldest first; none: there is no release."""
-        told = {"revisions": list(revisions), "chart": chart}
+        told = {"revisions": list(revisions), "chart": chart, "descriptions": {}}
         (self._home / "release.json").write_text(json.dumps(told), encoding="utf-8")
         return self
 

@@ -20,7 +20,7 @@ def stand_in(tmp_path: Path) -> HelmStandIn:
 def test_a_change_is_one_upgrade_that_takes_over_patched_fields_and_runs_no_hooks(stand_in):
     """And every command is said before it runs."""
     stand_in.release(values()).helm.upgrade(
-        {"traffic.a": 90, "slots.b.enabled": True, "slots.b.version": "1.1.0"}
+        {"traffic.a": 90, "slots.b.enabled": True, "slots.b.version": "1.1.0"}, "rollout: a 1.0.0 90"
     )
 
     [asked] = stand_in.asked
@@ -29,6 +29,7 @@ def test_a_change_is_one_upgrade_that_takes_over_patched_fields_and_runs_no_hook
         7:11
     ]
     assert [
+        *("--description", "rollout: a 1.0.0 90"),
         *("--set", "traffic.a=90", "--set", "slots.b.enabled=true"),
         *("--set-string", "slots.b.version=1.1.0"),
     ] == asked[11:]
@@ -43,6 +44,20 @@ def test_the_history_is_read_back_to_where_the_pair_began(stand_in):
     history = stand_in.helm.history(values(b="1.1.0", weights=(0, 100)))
 
     assert (3, "a") == (len(history.states), history.older)
+
+
+def test_revisions_that_a_rollout_made_are_read_from_the_list_alone(stand_in):
+    """A rollback must not ask Helm for the values of each of ten revisions first."""
+    stand_in.release(values(), values(b="1.1.0"))
+    for weight in (10, 50, 100):
+        change = {"traffic.a": 100 - weight, "traffic.b": weight}
+        stand_in.helm.upgrade(change, f"rollout: a 1.0.0 {100 - weight}, b 1.1.0 {weight}")
+
+    history = stand_in.helm.history(values(b="1.1.0", weights=(0, 100)))
+
+    read = [words[words.index("--revision") + 1] for words in stand_in.asked if "--revision" in words]
+    assert ["2", "1"] == read
+    assert (5, "a") == (len(history.states), history.older)
 
 
 def test_what_helm_says_is_passed_on(stand_in):

@@ -61,6 +61,29 @@ def test_another_weight_for_the_same_version_is_a_shift():
     assert "1.1.0 in slot b gets 50 % of the traffic and a copy of 20 % of the requests" == made.told
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        values(),
+        values(None, "1.1.0", weights=(0, 100)),
+        values("", "1.1.0"),
+        values(b="1.1.0", weights=(90, 10), mirror=20),
+    ],
+    ids=["a alone", "b alone", "a follows the promoted one", "both and a mirror"],
+)
+def test_a_revisions_description_says_what_its_values_say(given):
+    """So it can be read in their place."""
+    state = State.of(given)
+
+    assert state == plan.state_described(plan.description(state, {}), has_route=True)
+
+
+@pytest.mark.parametrize("text", ["Upgrade complete", "Rollback to 3", "Install complete", ""])
+def test_a_revision_that_no_rollout_made_is_read_from_its_values(text):
+    """Whatever a person or Helm writes there."""
+    assert plan.state_described(text, has_route=True) is None
+
+
 def test_the_whole_way_and_back_and_forth_again():
     """Start, promote, roll back, promote, finish; then the next one starts in the other slot."""
     release = Revisions()
