@@ -193,7 +193,7 @@ class _Opened:
     @classmethod
     def now(cls, location: str | Path) -> _Opened:
         """A process's own way into the database."""
-        database = Database.at(location)
+        database = Database.at(location, kept_open=True)
         with database.reading("market") as connection:
             return cls(database, read_calendar(connection), read_data_version(connection))
 

@@ -107,10 +107,14 @@ def without_band(database: Database, run_date: date) -> set[str]:
     a morning needs two hundred.
     """
     table = price_bands
+    ever = sa.select(table.c.bse_code).where(
+        table.c.band.is_(None)
+    )  # few; nobody else's lists need to be sorted
     in_effect = sa.func.max(sa.case((table.c.effective_date <= run_date, table.c.effective_date)))
     first = sa.func.min(table.c.effective_date)
     list_of = (
         sa.select(table.c.bse_code, sa.func.coalesce(in_effect, first).label("effective_date"))
+        .where(table.c.bse_code.in_(ever))
         .group_by(table.c.bse_code)
         .subquery()
     )

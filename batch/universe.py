@@ -45,11 +45,12 @@ class Universe:
             calendar = read_calendar(connection)
             first_year = min(run_date, calendar.newest).year - _YEARS
             barred = sa.select(packed_prices.c.bse_code).where(packed_prices.c.year >= first_year).distinct()
+            master = Master.read(connection)
             return cls(
                 data_version=read_data_version(connection),
                 calendar=calendar,
-                master=Master.read(connection),
-                active=active_stocks(connection),
+                master=master,
+                active=tuple(master.active()),
                 with_bars=tuple(sorted(connection.scalars(barred).all())),
             )
 

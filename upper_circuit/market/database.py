@@ -36,15 +36,21 @@ class Database:
     predictions: sa.Engine
 
     @classmethod
-    def at(cls, location: str | Path) -> Database:
-        """The database in a folder (SQLite) or at a `postgresql://` URL. Opens no connection yet."""
+    def at(cls, location: str | Path, *, kept_open: bool = False) -> Database:
+        """The database in a folder (SQLite) or at a `postgresql://` URL. Opens no connection yet.
+
+        `kept_open`: a thread's SQLite connection stays open with the pages it has read, for who reads block after block.
+        """
         if str(location).startswith(("postgresql://", "postgresql+psycopg://")):
             url = sa.make_url(str(location)).set(drivername="postgresql+psycopg")
             engine = sa.create_engine(url, pool_pre_ping=True, pool_size=4, max_overflow=4)
             sa.event.listen(engine, "connect", _notice_dead_clients)
             return cls(url.render_as_string(hide_password=True), engine, engine)
         folder = Path(location)
-        return cls(str(folder), _sqlite(folder / "market.db"), _sqlite(folder / "predictions.db"))
+        market, predictions = (
+            _sqlite(folder / f"{part}.db", kept_open) for part in ("market", "predictions")
+        )
+        return cls(str(folder), market, predictions)
 
     @property
     def is_sqlite(self) -> bool:
@@ -114,13 +120,13 @@ def _notice_dead_clients(connection: Any, _record: object) -> None:
     connection.autocommit = was_autocommit
 
 
-def _sqlite(path: Path) -> sa.Engine:
+def _sqlite(path: Path, kept_open: bool) -> sa.Engine:
     engine = sa.create_engine(
         f"sqlite:///{path}",
         execution_options={"schema_translate_map": {"market": None, "predictions": None}},
         connect_args={"timeout": 60},
-        # Opening a file costs less than a millisecond; a pooled connection would cross forks and outlive its user.
-        poolclass=sa.NullPool,
+        # Opening a file costs a millisecond; a pooled connection would cross forks and outlive its user.
+        poolclass=sa.SingletonThreadPool if kept_open else sa.NullPool,
     )
 
     @sa.event.listens_for(engine, "connect")

@@ -4,6 +4,7 @@ Golden rows: what a model answered when it was made, asked again before it is us
 They prove what no hash can: that this library on this machine still gives the answers that were evaluated. They are
 scored in a process of their own, because a model that XGBoost cannot stand takes the process with it, and that process
 must not be the one that serves. `python -m upper_circuit.models.golden FOLDER` is that process; it prints one line.
+Without a folder it imports what it needs and then reads its arguments, a JSON list, from a line of stdin.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-import upper_circuit
 from upper_circuit.errors import ModelRejected
+from upper_circuit.models import apart
 from upper_circuit.models.calibration import Platt
 from upper_circuit.models.manifest import GoldenRow, MadeWith, Manifest
 from upper_circuit.models.scorer import Forest, Scorer, made_with
@@ -114,32 +115,22 @@ def compare(manifest: Manifest, answers: Answers) -> None:
 
 def ask_apart(folder: Path, version: str, *, memory_limit: int, timeout: float) -> Answers:
     """Score a folder's golden rows in a process of its own; ModelRejected, with `version`, when that fails."""
-    command = [sys.executable, "-P", "-B", "-m", "upper_circuit.models.golden", str(folder.absolute())]
     limits = ["--memory", str(memory_limit + ROOM), "--seconds", str(max(1, round(timeout)))]
-    environment = {
-        "PYTHONPATH": str(Path(upper_circuit.__file__).parents[1]),
-        "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", ""),  # some Pythons find their own library by it
-        "OMP_NUM_THREADS": "1",  # each thread would reserve address space of its own
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    try:
-        ended = subprocess.run(  # noqa: S603  # our own interpreter and module
-            [*command, *limits],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ModelRejected(version, CHECK, f"no answer within {timeout:g} s") from error
+    order = json.dumps([str(folder.absolute()), *limits]) + "\n"
+    with apart.take() as ended:
+        try:
+            told, said = ended.communicate(order.encode(), timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            raise ModelRejected(version, CHECK, f"no answer within {timeout:g} s") from error
+        finally:
+            ended.kill()  # nothing, where it has ended
     if ended.returncode < 0:
         name = signal.Signals(-ended.returncode).name
         raise ModelRejected(version, CHECK, f"the process that scored them died of {name}")
     if ended.returncode:
-        last = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        last = said.decode(errors="replace").strip().splitlines()[-1:]
         raise ModelRejected(version, CHECK, f"the process that scored them failed: {''.join(last)[:300]}")
-    return Answers(**json.loads(ended.stdout.splitlines()[-1]))
+    return Answers(**json.loads(told.splitlines()[-1]))
 
 
 def ask(folder: Path) -> Answers:
@@ -164,6 +155,12 @@ def _limit_this_process(memory: int, seconds: int) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the answers of a folder as one line of JSON, within limits."""
+    if not arguments:
+        made_with()  # imports XGBoost, the longest part
+        line = sys.stdin.readline()
+        if not line:  # nobody needed it
+            return 0
+        arguments = json.loads(line)
     parser = argparse.ArgumentParser(prog="python -m upper_circuit.models.golden", description=main.__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--memory", type=int, default=(1 << 30) + ROOM, help="bytes of address space")

@@ -11,7 +11,7 @@ import pytest
 from tests.factories.broken_models import MALFORMED, damaged
 from tests.factories.models import CALIBRATION, NAMES, booster, manifest, rows, signed, write_model
 from upper_circuit.errors import ModelRejected
-from upper_circuit.models import golden
+from upper_circuit.models import apart, golden
 from upper_circuit.models.golden import Answers
 from upper_circuit.models.scorer import Forest
 
@@ -119,6 +119,27 @@ def test_an_answer_that_is_no_number_is_refused(answers: Answers) -> None:
 def test_the_other_process_answers_as_this_one(folder: Path, answers: Answers) -> None:
     """A clean environment with one thread and limits changes no bit."""
     assert answers == golden.ask_apart(folder, "1.0.0", memory_limit=GB, timeout=60)
+
+
+def test_a_process_that_was_started_ahead_is_the_one_that_answers(folder: Path, answers: Answers) -> None:
+    """It has imported what it needs when the question comes; a second question gets a process of its own."""
+    with apart.ahead():
+        (started,) = apart._ready
+
+        first = golden.ask_apart(folder, "1.0.0", memory_limit=GB, timeout=60)
+
+        assert 0 == started.returncode
+        assert not apart._ready
+        assert answers == first == golden.ask_apart(folder, "1.0.0", memory_limit=GB, timeout=60)
+
+
+def test_a_process_that_nobody_needed_is_ended() -> None:
+    """A run that is refused early leaves none behind."""
+    with apart.ahead():
+        (started,) = apart._ready
+
+    assert started.returncode is not None
+    assert not apart._ready
 
 
 def test_a_model_that_kills_its_process_is_only_refused(tmp_path: Path) -> None:
