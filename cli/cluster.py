@@ -21,7 +21,8 @@ from typing import Annotated, Any
 import typer
 
 from cli.api import Answer, Ask, ask_at
-from cli.jobs import Job, fullname, why_waiting
+from cli.fullname import found_fullname
+from cli.jobs import Job, why_waiting
 from upper_circuit.errors import UpperCircuitError
 
 _SECONDS = 30.0
@@ -72,7 +73,9 @@ class Cluster:
             except config.ConfigException:
                 raise ClusterRefused(f"no cluster: {error}; set KUBECONFIG or --context") from error
             found = _OWN_NAMESPACE.read_text(encoding="utf-8").strip()
-        return cls(client.ApiClient(own), namespace or found, fullname(release))
+        api, where = client.ApiClient(own), namespace or found
+        with _telling(f"release {release}"):
+            return cls(api, where, found_fullname(api, where, release))
 
     def cron_job(self, suffix: str) -> dict[str, Any]:
         """A CronJob of the release."""

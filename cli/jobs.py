@@ -19,11 +19,6 @@ JobState = Literal["running", "complete", "failed"]
 Job = dict[str, Any]
 
 
-def fullname(release: str) -> str:
-    """What the chart calls the objects of a release."""
-    return release if CHART in release else f"{release}-{CHART}"
-
-
 def job_from(cron_job: Mapping[str, Any], name: str, arguments: Sequence[str] | None = None) -> Job:
     """A Job by hand; `arguments` replace those of its only container.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.jobs import fullname, job_from, state_of, why_waiting
+from cli.jobs import job_from, state_of, why_waiting
 from cli.push import after, arguments, job_name
 
 CRON_JOB: dict[str, Any] = {
@@ -25,19 +25,6 @@ CRON_JOB: dict[str, Any] = {
         },
     },
 }
-
-
-@pytest.mark.parametrize(
-    ("release", "name"),
-    [
-        ("upper-circuit", "upper-circuit"),
-        ("my-upper-circuit", "my-upper-circuit"),
-        ("prod", "prod-upper-circuit"),
-    ],
-)
-def test_objects_are_called_as_the_chart_calls_them(release: str, name: str) -> None:
-    """Helm's usual rule: the chart's name is not said twice."""
-    assert name == fullname(release)
 
 
 def test_a_job_has_all_of_the_template_and_belongs_to_its_owner() -> None:
