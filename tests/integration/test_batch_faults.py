@@ -125,7 +125,8 @@ def test_no_worker_outlives_a_killed_run(processes: BatchProcesses, folder: Path
     os.kill(pid, SIGKILL)
     processes.wait(pid)
 
-    assert [True] * 3 == [has_ended(worker, within=30) for worker in workers]
+    assert len(workers) >= 3  # and the process that proves the model, if it still does
+    assert {True} == {has_ended(worker, within=30) for worker in workers}
 
 
 def test_a_paused_run_that_was_replaced_writes_nothing_when_it_wakes(
