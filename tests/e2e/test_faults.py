@@ -28,7 +28,7 @@ from tests.factories import batch as factory
 from tests.factories.batch import LittleMarket
 from upper_circuit.market.database import Database
 
-pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 STOCKS, SESSIONS, SHARDS = 400, 140, 4
 DEADLINE = 90

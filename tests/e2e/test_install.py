@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 from cli.bootstrap import fill
-from tests.e2e.release import Release
+from tests.e2e.kube import Namespace
+from tests.e2e.person import Person
+from tests.e2e.release import VALUES, Release
 from upper_circuit.features import CrossSection, raw
 from upper_circuit.features import fill as finish
 from upper_circuit.market.database import Database
@@ -21,6 +24,8 @@ from upper_circuit.market.migrations import upgrade
 from upper_circuit.models.registry import Registry
 from upper_circuit.models.scorer import Scorer
 from upper_circuit.oip import contract
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 class Laptop:
@@ -46,6 +51,24 @@ class Laptop:
         return float(self.scores.probability[self.matrix.codes.index(bse_code)])
 
 
+def quick_start(program: str, *words: str) -> list[str]:
+    """The one command of the README's section on Kubernetes that begins so, without its namespace."""
+    section = README.read_text(encoding="utf-8").split("\n## On Kubernetes\n")[1].split("\n## ")[0]
+    typed = [shlex.split(line[2:], comments=True) for line in section.splitlines() if line.startswith("$ ")]
+    [found] = [command[1:] for command in typed if command[: len(words) + 1] == [program, *words]]
+    at = found.index("--namespace") if "--namespace" in found else len(found)
+    return found[:at] + found[at + 2 :]
+
+
+@pytest.fixture(scope="module")
+def release(namespace: Namespace) -> Release:
+    """What the README says, with what this cluster needs beside it: its images' tag, its Gateway, small requests."""
+    found = Release(namespace)
+    found.helm(*quick_start("helm", "install"), "--values", str(VALUES))
+    found.until_answering()
+    return found
+
+
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     """Made once; takes as long as `make demo`."""
@@ -64,7 +87,7 @@ def test_both_parts_become_ready_in_a_namespace_that_enforces_restricted(release
 
 def test_the_release_passes_its_own_test(release: Release) -> None:
     """`helm test`: a V2 inference, a prediction, a round trip to the database."""
-    assert "Phase:" in release.helm("test", release.name)
+    assert "Phase:" in release.helm(*quick_start("helm", "test"))
 
 
 def test_the_gateway_gives_the_numbers_of_a_laptop_bit_for_bit(release: Release, laptop: Laptop) -> None:
@@ -107,6 +130,18 @@ def test_admin_routes_are_not_reached_from_outside(release: Release) -> None:
     for path in ("/api/v1/models/reload", "/metrics", "/v2/repository/index"):
         answer = release.session.post(release.outside + path, timeout=10)
         assert 404 == answer.status_code, path
+
+
+def test_a_morning_by_hand_is_seen_by_the_commands_of_the_readme(release: Release) -> None:
+    """The job that it creates, `doctor`, `runs` and a dry `backfill`, as they are printed there."""
+    person = Person(release)
+    by_hand = quick_start("kubectl", "create", "job")
+    release.namespace.kubectl(*by_hand)
+    assert release.ended(by_hand[-1]).get("succeeded")
+
+    person.types(*quick_start("upper-circuit", "doctor"))  # would end with 1 where something fails
+    assert "done" in person.types(*quick_start("upper-circuit", "runs"))
+    assert "2025-12-30" in person.types(*quick_start("upper-circuit", "backfill"))
 
 
 def test_an_upgrade_of_unrelated_values_restarts_nothing(release: Release) -> None:

@@ -36,7 +36,7 @@ SETS = (
     "predictor.autoscaling.maxReplicas=2",
     "batch.shards=1",
     # Both slots share two CPUs with the load, and the demo's newest mornings have no outcomes.
-    "judge.latencySlackSeconds=0.5",
+    "judge.latencySlackSeconds=1",
     "judge.outcomeMornings=0",
 )
 

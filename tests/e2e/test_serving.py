@@ -14,18 +14,20 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.kube import Namespace, kubectl
+from tests.e2e import nodes
+from tests.e2e.kube import Namespace
 from tests.e2e.load import Row, slowest, wrong
 from tests.e2e.release import Release
 from tests.e2e.stocks import Stocks
 from upper_circuit.features import FINGERPRINT
 from upper_circuit.oip import contract
 
-pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 NAME = "serving-upper-circuit"
 """A name that no other release of the cluster has: node-2 is emptied of its pods alone."""
-NODE = "node-2"
+NOTICED_BY_THE_GATEWAY = 10.0
+"""Seconds after which requests no longer go to a transformer that cannot be reached."""
 TWO_OF_EACH = (
     "transformer.autoscaling.minReplicas=2",
     "transformer.autoscaling.maxReplicas=2",
@@ -95,30 +97,45 @@ def uids(release: Release, part: str) -> dict[str, str]:
 
 
 @pytest.mark.full
+def test_answers_go_on_when_a_node_is_cut_off(
+    release: Release, stocks: Stocks, right: dict[str, float]
+) -> None:
+    """The Gateway notices by itself that some answer no more, and tries elsewhere; Kubernetes needs most of a minute."""
+    nodes.clear_of_what_all_share()
+    assert {True, False} == {
+        nodes.is_there(pod) for pod in release.namespace.pods(instance=release.name, component="transformer")
+    }
+
+    with stocks.load(random.randrange(10_000)) as load, nodes.cut_off():
+        cut = time.monotonic()
+        release.namespace.wait(lambda: not nodes.is_ready(), within=120, what="Kubernetes' notice")
+        noticed = time.monotonic()
+        load.counted(500, noticed, release.namespace)
+    release.until_rolled_out()  # the node is back, and what runs there is heard of again
+    meanwhile = load.since(cut, noticed)
+    lost = [answer for answer in meanwhile if answer.status != 200]
+    last = max((answer.began for answer in lost), default=cut)
+    figures = {"noticed": noticed - cut, "lost": len(lost), "of": len(meanwhile), "until": last - cut}
+    print(figures | {"slowest": slowest(meanwhile, 1.0)})  # noqa: T201
+
+    assert [] == wrong(load.answers, lambda row: is_right(row, right))
+    assert [] == [answer for answer in load.since(noticed) if answer.status != 200]
+    assert last - cut < NOTICED_BY_THE_GATEWAY
+
+
+@pytest.mark.full
 def test_draining_a_node_fails_no_request(release: Release, stocks: Stocks, right: dict[str, float]) -> None:
     """Every pod of the release leaves node-2, the database among them; budgets let one of each part go at a time."""
-    with steadily(stocks, right), drained(release):
+    with steadily(stocks, right), nodes.drained(release.name):
         release.until_rolled_out()
         left = {
             pod["metadata"]["name"]
             for part in ("transformer", "predictor")
             for pod in release.namespace.pods(instance=release.name, component=part)
-            if pod["spec"]["nodeName"] == NODE
+            if nodes.is_there(pod)
         }
 
     assert set() == left
-
-
-@contextmanager
-def drained(release: Release) -> Iterator[None]:
-    """node-2 without pods of this release while the block runs."""
-    mine = f"--pod-selector=app.kubernetes.io/instance={release.name}"
-    options = ("--ignore-daemonsets", "--delete-emptydir-data", "--timeout=240s", mine)
-    try:
-        kubectl("drain", NODE, *options, timeout=250)
-        yield
-    finally:
-        kubectl("uncordon", NODE)
 
 
 @pytest.mark.full
