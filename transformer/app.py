@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from transformer import limits
 from transformer.access import AccessLog
 from transformer.clients import Clients
+from transformer.connections import Connections
 from transformer.edge import App, Edge, Guards, Start
 from transformer.fast import HotRoutes
 from transformer.hop import Hop
@@ -137,6 +138,7 @@ class Transformer:
             metrics=self._http_metrics,
             tally=self._tally,
             access=self.access,
+            connections=Connections(settings.connection_seconds),
             is_draining=lambda: self._is_draining,
         )
         return Edge(app, self._hot.table(), guards, start or self.start, self.stop)

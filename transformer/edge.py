@@ -18,6 +18,7 @@ from typing import Any
 
 from transformer.access import AccessLog
 from transformer.clients import Clients
+from transformer.connections import Connections
 from transformer.correlation import Correlation, set_current
 from transformer.errors import Refused
 from transformer.fast import Handler
@@ -57,6 +58,7 @@ class Guards:
     metrics: HttpMetrics
     tally: Tally
     access: AccessLog
+    connections: Connections
     is_draining: Callable[[], bool]
 
 
@@ -129,6 +131,7 @@ class _Request:
 
     __slots__ = (
         "_guards",
+        "_peer",
         "_send",
         "_started",
         "client",
@@ -153,6 +156,7 @@ class _Request:
         self.has_begun = False
         self.correlation = Correlation.of(self._text(_CORRELATION), self._text(_TRACEPARENT))
         peer = scope.get("client")
+        self._peer = tuple(peer) if peer else None
         self.client = guards.clients.address(peer[0] if peer else None, self._text(b"x-forwarded-for"))
 
     async def send(self, message: Message) -> None:
@@ -203,7 +207,10 @@ class _Request:
             (_TRACEPARENT, self.correlation.traceparent.encode()),
         ]
         # A connection kept alive would come back to a process that is about to end.
-        return [*own, (b"connection", b"close")] if self._guards.is_draining() else own
+        is_last = self._guards.is_draining() or self._guards.connections.is_over(
+            self._peer, time.perf_counter()
+        )
+        return [*own, (b"connection", b"close")] if is_last else own
 
     def _text(self, name: bytes) -> str | None:
         value = self.headers.get(name)

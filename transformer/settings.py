@@ -62,6 +62,9 @@ class TransformerSettings(BaseSettings):
     """Answers after which one of several processes makes way for a fresh one; up to a tenth more, not all at once."""
     drain_seconds: float = Field(default=1.0, ge=0, le=20)
     """After SIGTERM, seconds of not being ready while requests are still taken: time to be seen and left alone."""
+    connection_seconds: float = Field(default=0, ge=0)
+    """After so long the next answer on a connection is its last: clients follow a Service that points elsewhere. 0:
+    a connection is kept as long as the client likes."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe lines that are logged; WARNING leaves out the summary line of every request."""
     rate_limit_per_second: int = Field(default=100, ge=0)

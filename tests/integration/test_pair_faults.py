@@ -204,10 +204,24 @@ def open_to_a_page(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """A transformer that pages of one origin may call, found by its name, as KServe's controller starts it."""
     folder = tmp_path_factory.mktemp("page")
     host = pair.predictor.url.removeprefix("http://")
-    settings = {"CORS_ORIGINS": "https://desk.example", "PREDICTOR_HOST": host}
+    settings = {"CORS_ORIGINS": "https://desk.example", "PREDICTOR_HOST": host, "CONNECTION_SECONDS": "0.5"}
     with transformer(pair.online, folder, "http://127.0.0.1:1", **settings) as api:
         api.wait_for("/api/v1/health", within=150)
         yield api
+
+
+def test_an_old_connection_ends_with_an_answer_that_says_so(open_to_a_page: Program) -> None:
+    """A client that keeps connections asks on, is told which answer is the last there, and loses none."""
+    with requests.Session() as session:
+
+        def is_last() -> bool:
+            answer = session.get(f"{open_to_a_page.url}/api/v1/health/live", timeout=10)
+            assert 200 == answer.status_code
+            return answer.headers.get("connection") == "close"
+
+        assert not is_last()
+        for _ in range(2):  # also the connection that comes after it
+            wait_until(is_last, within=10, otherwise=open_to_a_page.told)
 
 
 class TestOrigins:
