@@ -19,7 +19,7 @@ ROUTED = {"route": {"enabled": True, "parentRefs": [{"name": "public"}]}}
 
 def weighted(release: Release, name: str = "upper-circuit") -> dict[str, Any]:
     """The rule of the route that splits: the last, since it asks for no header."""
-    rule: dict[str, Any] = release.one("HTTPRoute", name)["spec"]["rules"][-1]
+    rule: dict[str, Any] = release.one("HTTPRoute", name)["spec"]["rules"][0]
     return rule
 
 
@@ -56,6 +56,13 @@ class TestTraffic:
         }
 
         assert {"a": "upper-circuit-a-transformer", "b": "upper-circuit-b-transformer"} == chosen
+
+    @pytest.mark.parametrize("given", [ROUTED, CANARY], ids=["one slot", "two slots"])
+    def test_the_rule_for_everybody_is_the_first_one_whatever_runs(self, given):
+        """A Gateway names a rule's clusters by its place: one that moves loses requests while the proxy follows."""
+        rules = render(values(given)).one("HTTPRoute", "upper-circuit")["spec"]["rules"]
+
+        assert [0] == [at for at, rule in enumerate(rules) if "headers" not in rule["matches"][0]]
 
     @pytest.mark.parametrize(
         ("a", "b", "active"), [(100, 0, "a"), (51, 49, "a"), (50, 50, "a"), (49, 51, "b"), (0, 100, "b")]

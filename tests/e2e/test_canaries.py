@@ -34,7 +34,7 @@ path.write_bytes(after)
 """
 """A program that changes a published file, as a disk or a person past the gate might: a pattern, and what comes there."""
 
-SITE = """
+BROKEN = """
 import os, time
 
 import numpy as np
@@ -45,19 +45,24 @@ _sound = scorer.Scorer.score
 
 
 def score(self, matrix):
-    if os.environ["BROKEN"] == "crashes at the first request":
+    how = os.environ.get("BROKEN")  # not given to the process that proves models
+    if how == "crashes at the first request":
         os._exit(139)
-    if os.environ["BROKEN"] == "is slow":
+    if how == "is slow":
         time.sleep(0.15)
     found = _sound(self, matrix)
-    if os.environ["BROKEN"] == "answers NaN":
+    if how == "answers NaN":
         return scorer.Scores(np.full_like(found.probability, np.nan), found.margin)
     return found
 
 
 scorer.Scorer.score = score
 """
-"""Loaded by Python at its start: the real predictor, broken in one place."""
+"""The real predictor, broken in one place."""
+
+LOADED = "import sys; sys.path.insert(0, '/broken'); import broken\n"
+"""What Python does at its start, from a file beside the packages: KServe allows no PYTHONPATH in a runtime."""
+PACKAGES = "/opt/packages/lib/python3.13/site-packages"
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +144,7 @@ def mirrored(person: Person, registry: Path, release: Release) -> None:
     """A canary that gets a copy of every request, and a file that breaks its predictor."""
     assert registry
     person.rollout("start", MISBEHAVING, "--mirror", "100")
-    config = {"metadata": {"name": "broken"}, "data": {"sitecustomize.py": SITE}}
+    config = {"metadata": {"name": "broken"}, "data": {"broken.py": BROKEN, "broken.pth": LOADED}}
     release.namespace.apply({"apiVersion": "v1", "kind": "ConfigMap", **config})
 
 
@@ -167,14 +172,14 @@ def break_canary(release: Release, how: str) -> None:
     name = f"{release.name}-b"
     runtime = release.namespace.get("servingruntime", name)
     container = runtime["spec"]["containers"][0]
-    kept = [each for each in container["env"] if each["name"] not in {"PYTHONPATH", "BROKEN"}]
-    container["env"] = [
-        *kept,
-        {"name": "PYTHONPATH", "value": "/broken:/opt/upper-circuit"},
-        {"name": "BROKEN", "value": how},
-    ]
+    kept = [each for each in container["env"] if each["name"] != "BROKEN"]
+    container["env"] = [*kept, {"name": "BROKEN", "value": how}]
     mounts = [each for each in container["volumeMounts"] if each["name"] != "broken"]
-    container["volumeMounts"] = [*mounts, {"name": "broken", "mountPath": "/broken"}]
+    container["volumeMounts"] = [
+        *mounts,
+        {"name": "broken", "mountPath": "/broken"},
+        {"name": "broken", "mountPath": f"{PACKAGES}/broken.pth", "subPath": "broken.pth"},
+    ]
     volumes = [each for each in runtime["spec"]["volumes"] if each["name"] != "broken"]
     runtime["spec"]["volumes"] = [*volumes, {"name": "broken", "configMap": {"name": "broken"}}]
     release.namespace.apply(

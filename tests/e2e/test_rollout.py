@@ -199,15 +199,15 @@ def _last(answers: list[Answered], version: str) -> float:
 
 def patch_weights(release: Release, *, a: int, b: int) -> None:
     """What somebody does in an emergency without Helm."""
-    rules = release.namespace.get("httproute", release.name)["spec"]["rules"]
+    everybody, *_ = release.namespace.get("httproute", release.name)["spec"]["rules"]
     weights = {f"{release.name}-{slot}-transformer": weight for slot, weight in (("a", a), ("b", b))}
     changes = [
         {
             "op": "replace",
-            "path": f"/spec/rules/{len(rules) - 1}/backendRefs/{at}/weight",
+            "path": f"/spec/rules/0/backendRefs/{at}/weight",
             "value": weights[backend["name"]],
         }
-        for at, backend in enumerate(rules[-1]["backendRefs"])
+        for at, backend in enumerate(everybody["backendRefs"])
     ]
     release.namespace.kubectl("patch", "httproute", release.name, "--type", "json", "-p", json.dumps(changes))
 

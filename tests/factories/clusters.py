@@ -29,7 +29,7 @@ def inference_service(*, ready: bool = True, **metadata: Any) -> dict[str, Any]:
 
 
 def http_route(a: int, b: int | None = None, *, mirror: int = 0, **metadata: Any) -> dict[str, Any]:
-    """As the chart makes it: a rule by header first, then the one for everybody."""
+    """As the chart makes it: the rule for everybody first, then one by header."""
     backends = [{"name": "upper-circuit-a-transformer", "weight": a}]
     backends += [] if b is None else [{"name": "upper-circuit-b-transformer", "weight": b}]
     copies = [{"type": "RequestMirror", "requestMirror": {"percent": mirror}}] if mirror else []
@@ -38,7 +38,7 @@ def http_route(a: int, b: int | None = None, *, mirror: int = 0, **metadata: Any
         "backendRefs": backends[-1:],
     }
     everybody = {"matches": [{"path": {}}], "filters": copies, "backendRefs": backends}
-    return {"metadata": metadata, "spec": {"rules": [by_header, everybody]}}
+    return {"metadata": metadata, "spec": {"rules": [everybody, by_header]}}
 
 
 @dataclass(frozen=True)
