@@ -20,6 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli import forwarding
 from cli.api import Answer, Ask, ask_at
 from cli.fullname import found_fullname
 from cli.jobs import Job, why_waiting
@@ -216,16 +217,7 @@ class Cluster:
             forward = portforward(
                 self._core.connect_get_namespaced_pod_portforward, pod, self.namespace, ports=str(_PORT)
             )
-        try:
-            socket = forward.socket(_PORT)
-            socket.settimeout(_SECONDS)
-            connection = http.client.HTTPConnection("localhost", timeout=_SECONDS)
-            connection.sock = socket
-            connection.request(method, path, body, {**(headers or {}), "connection": "close"})
-            response = connection.getresponse()
-            return Answer(response.status, response.read())
-        finally:
-            forward.close()
+        return forwarding.request(forward, _PORT, method, path, body=body, headers=headers or {})
 
     def custom(self, group: str, version: str, plural: str, name: str) -> dict[str, Any] | None:
         """An object of a kind that others brought; None where it, or its kind, is not there."""
