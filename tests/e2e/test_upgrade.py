@@ -21,7 +21,7 @@ from tests.e2e.load import wrong
 from tests.e2e.release import Release
 from tests.e2e.stocks import Stocks
 
-pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 FIRST = Path(__file__).parent / "charts" / "upper-circuit-1.0.0.tgz"
 KINDS = (
