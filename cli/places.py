@@ -8,14 +8,16 @@ environment by itself.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from upper_circuit.errors import SchemaOutdated
-from upper_circuit.market.database import Database
+
+if TYPE_CHECKING:
+    from upper_circuit.market.database import Database
 
 
 class Places(BaseSettings):
@@ -50,6 +52,8 @@ def database(option: str | None, *, migrate: bool = False) -> Database:
     Commands that write migrate first: a newcomer's first command must not fail for want of an empty table. Where all
     is in place they do not try: in a cluster their user may have no right to.
     """
+    from upper_circuit.market.database import Database
+
     places = Places()
     found = Database.at(option or places.database_url or places.feature_dbs_path)
     try:

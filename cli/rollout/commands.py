@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.cluster import RELEASE, Cluster, ContextOption, NamespaceOption, ReleaseOption
-from cli.rollout import gathering, plan, slots
+from cli.rollout import plan, slots
 from cli.rollout.plan import Plan, RolloutRefused
 from cli.rollout.release import Release
 from cli.rollout.state import SLOTS, History
@@ -171,6 +171,7 @@ def judge(
     chart: ChartOption = _CHART,
 ) -> None:
     """Whether the version on trial should be promoted; exit code 0 promote, 2 roll back, 3 not enough evidence."""
+    from cli.rollout import gathering
     from upper_circuit.judging.thresholds import Thresholds
     from upper_circuit.judging.verdict import Decision
     from upper_circuit.judging.verdict import judge as judged
