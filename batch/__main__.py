@@ -187,6 +187,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(
-        code
-    )  # all is committed and synced; taking a market's objects apart first costs a quarter of a second
+    # All is committed and synced; taking a market's objects apart first costs a quarter of a second.
+    os._exit(code)

@@ -29,7 +29,7 @@ from batch.predictions import Prediction, SkippedStock
 from batch.publishing import close, publish, save
 from batch.report import BatchReport
 from batch.scoring import ShardRows, predict
-from batch.universe import Universe, active_stocks, with_results_due
+from batch.universe import Universe, with_results_due
 from upper_circuit.errors import BadInput
 from upper_circuit.features import CrossSection, FeatureMatrix
 from upper_circuit.market.database import Database
@@ -133,8 +133,7 @@ class BatchPredictor:
         """
         self._database.require_schema()
         if results_due_after is None:
-            with self._database.reading("market") as connection:
-                return list(active_stocks(connection))
+            return Master.load(self._database).active()
         run_date = _date(results_due_after)
         with self._read(run_date) as market:
             raw = market.whole(self._stop.check)

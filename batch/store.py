@@ -107,9 +107,8 @@ def without_band(database: Database, run_date: date) -> set[str]:
     a morning needs two hundred.
     """
     table = price_bands
-    ever = sa.select(table.c.bse_code).where(
-        table.c.band.is_(None)
-    )  # few; nobody else's lists need to be sorted
+    # Few stocks ever had none, and nobody else's lists need to be sorted.
+    ever = sa.select(table.c.bse_code).where(table.c.band.is_(None))
     in_effect = sa.func.max(sa.case((table.c.effective_date <= run_date, table.c.effective_date)))
     first = sa.func.min(table.c.effective_date)
     list_of = (

@@ -20,7 +20,7 @@ from upper_circuit.market.database import Database
 from upper_circuit.market.days import day_of
 from upper_circuit.market.master import Master, Stock
 from upper_circuit.market.reading import read_data_version
-from upper_circuit.market.schema import master_stock_list, packed_prices
+from upper_circuit.market.schema import packed_prices
 
 DUE_WITHIN = timedelta(days=30)
 _YEARS = 2  # 272 sessions before a day in January reach into the year before last
@@ -53,17 +53,6 @@ class Universe:
                 active=tuple(master.active()),
                 with_bars=tuple(sorted(connection.scalars(barred).all())),
             )
-
-
-def active_stocks(connection: sa.Connection) -> tuple[Stock, ...]:
-    """SELECT ... FROM master_stock_list WHERE status = 'ACTIVE', by market capitalisation descending."""
-    table = master_stock_list
-    query = (
-        sa.select(*(table.c[name] for name in Stock.__dataclass_fields__))
-        .where(table.c.status == "ACTIVE")
-        .order_by(sa.func.coalesce(table.c.market_cap_cr, 0.0).desc(), table.c.bse_code)
-    )
-    return tuple(Stock(*row) for row in connection.execute(query))
 
 
 def with_results_due(

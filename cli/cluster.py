@@ -24,9 +24,9 @@ from cli import forwarding
 from cli.api import Answer, Ask, ask_at
 from cli.fullname import found_fullname
 from cli.jobs import Job, why_waiting
+from cli.raw import SECONDS, read
 from upper_circuit.errors import UpperCircuitError
 
-_SECONDS = 30.0
 _GONE_SECONDS = 90.0
 _LOOK_AGAIN = 0.5
 _NOT_FOUND = 404
@@ -82,24 +82,24 @@ class Cluster:
         """A CronJob of the release."""
         name = f"{self.name}-{suffix}"
         with _telling(f"CronJob {name} in namespace {self.namespace}", _ANOTHER):
-            return _read(self._batch.read_namespaced_cron_job, name, self.namespace)
+            return read(self._batch.read_namespaced_cron_job, name, self.namespace)
 
     def jobs(self, names: Iterable[str]) -> dict[str, Job]:
         """Those of some Jobs that are there."""
         wanted = set(names)
         with _telling(f"Jobs in namespace {self.namespace}"):
-            found = _read(self._batch.list_namespaced_job, self.namespace)["items"]
+            found = read(self._batch.list_namespaced_job, self.namespace)["items"]
         return {job["metadata"]["name"]: job for job in found if job["metadata"]["name"] in wanted}
 
     def create(self, job: Job) -> Job:
         """Make a Job."""
         with _telling(f"Job {job['metadata']['name']}"):
-            return _read(self._batch.create_namespaced_job, self.namespace, job)
+            return read(self._batch.create_namespaced_job, self.namespace, job)
 
     def delete(self, name: str) -> None:
         """Delete a Job with its pods, and wait until both are gone."""
         with _telling(f"Job {name}"):
-            _read(self._batch.delete_namespaced_job, name, self.namespace, propagation_policy="Foreground")
+            read(self._batch.delete_namespaced_job, name, self.namespace, propagation_policy="Foreground")
         deadline = time.monotonic() + _GONE_SECONDS
         while self.jobs([name]):
             if time.monotonic() > deadline:
@@ -109,7 +109,7 @@ class Cluster:
     def pods(self, selector: str) -> list[dict[str, Any]]:
         """Pods by labels."""
         with _telling(f"pods in namespace {self.namespace}"):
-            found = _read(self._core.list_namespaced_pod, self.namespace, label_selector=selector)
+            found = read(self._core.list_namespaced_pod, self.namespace, label_selector=selector)
         return list(found["items"])
 
     def running_pod(self, job: Job, *, within: float) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class Cluster:
         deadline = time.monotonic() + within
         while True:
             with _telling(f"pod {pod}"):
-                phase = _read(self._core.read_namespaced_pod, pod, self.namespace)["status"]["phase"]
+                phase = read(self._core.read_namespaced_pod, pod, self.namespace)["status"]["phase"]
             if phase in {"Succeeded", "Failed"}:
                 return bool(phase == "Succeeded")
             if time.monotonic() > deadline:
@@ -143,7 +143,7 @@ class Cluster:
         """What a pod has written."""
         with _telling(f"log of pod {pod}"):
             response = self._core.read_namespaced_pod_log(
-                pod, self.namespace, _preload_content=False, _request_timeout=_SECONDS
+                pod, self.namespace, _preload_content=False, _request_timeout=SECONDS
             )
             return str(response.data.decode(errors="replace"))
 
@@ -193,7 +193,7 @@ class Cluster:
 
     def _transformers(self) -> list[dict[str, Any]]:
         with _telling(f"Service {self.name} in namespace {self.namespace}", _ANOTHER):
-            service = _read(self._core.read_namespaced_service, self.name, self.namespace)
+            service = read(self._core.read_namespaced_service, self.name, self.namespace)
         selector = ",".join(f"{key}={value}" for key, value in service["spec"]["selector"].items())
         running = [pod for pod in self.pods(selector) if pod["status"].get("phase") == "Running"]
         return sorted(running, key=_is_ready, reverse=True)
@@ -231,7 +231,7 @@ class Cluster:
         ask = getattr(getattr(kubernetes.client, api)(self.client), call)
         with _telling(" ".join([call.replace("_", " "), *map(str, arguments)])):
             try:
-                return _read(ask, *arguments, **named)
+                return read(ask, *arguments, **named)
             except kubernetes.client.ApiException as error:
                 if error.status == _NOT_FOUND:
                     return None
@@ -240,7 +240,7 @@ class Cluster:
     def secret(self, name: str, key: str) -> str:
         """An entry of a Secret."""
         with _telling(f"Secret {name} in namespace {self.namespace}"):
-            found = _read(self._core.read_namespaced_secret, name, self.namespace)
+            found = read(self._core.read_namespaced_secret, name, self.namespace)
         try:
             return base64.b64decode(found["data"][key]).decode()
         except KeyError as error:
@@ -266,13 +266,6 @@ _PORT = 8080
 def ask_release(url: str | None, context: str | None, namespace: str | None, release: str) -> Ask:
     """How the API is asked: at an address where one is given, else through the cluster."""
     return ask_at(url) if url else Cluster.at(context, namespace, release).ask
-
-
-def _read(call: Any, *arguments: Any, **named: Any) -> dict[str, Any]:
-    """What the API server answers, as it is: the client's own classes refuse fields that they do not know."""
-    response = call(*arguments, _preload_content=False, _request_timeout=_SECONDS, **named)
-    found: dict[str, Any] = json.loads(response.data)
-    return found
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from functools import cache
 from typing import Any
 
 from cli.api import Answer
+from cli.raw import SECONDS
 
-_SECONDS = 30.0
 _PUMP = "Kubernetes port forward"
 
 
@@ -26,8 +26,8 @@ def request(
     _keep_pumps_quiet()
     try:
         socket = forward.socket(port)
-        socket.settimeout(_SECONDS)
-        connection = http.client.HTTPConnection("localhost", timeout=_SECONDS)
+        socket.settimeout(SECONDS)
+        connection = http.client.HTTPConnection("localhost", timeout=SECONDS)
         connection.sock = socket
         connection.request(method, path, body, {**headers, "connection": "close"})
         response = connection.getresponse()

@@ -7,10 +7,10 @@ A person names the release; every command must then find its Services and CronJo
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from cli.jobs import CHART
+from cli.raw import read
 
 _TOOLS = "-tools"
 
@@ -29,9 +29,9 @@ def found_fullname(client: Any, namespace: str, release: str) -> str:
     from kubernetes.client import ApiException, BatchV1Api
 
     selector = f"app.kubernetes.io/name={CHART},app.kubernetes.io/instance={release}"
-    ask = BatchV1Api(client).list_namespaced_cron_job
     try:
-        found = json.loads(ask(namespace, label_selector=selector, _preload_content=False).data)["items"]
+        listed = BatchV1Api(client).list_namespaced_cron_job
+        found = read(listed, namespace, label_selector=selector)["items"]
     except ApiException:
         found = []
     names = [each["metadata"]["name"] for each in found if each["metadata"]["name"].endswith(_TOOLS)]

@@ -131,7 +131,6 @@ class _Request:
 
     __slots__ = (
         "_guards",
-        "_peer",
         "_send",
         "_started",
         "client",
@@ -156,7 +155,6 @@ class _Request:
         self.has_begun = False
         self.correlation = Correlation.of(self._text(_CORRELATION), self._text(_TRACEPARENT))
         peer = scope.get("client")
-        self._peer = tuple(peer) if peer else None
         self.client = guards.clients.address(peer[0] if peer else None, self._text(b"x-forwarded-for"))
 
     async def send(self, message: Message) -> None:
@@ -208,7 +206,7 @@ class _Request:
         ]
         # A connection kept alive would come back to a process that is about to end.
         is_last = self._guards.is_draining() or self._guards.connections.is_over(
-            self._peer, time.perf_counter()
+            self.scope.get("client"), time.perf_counter()
         )
         return [*own, (b"connection", b"close")] if is_last else own
 

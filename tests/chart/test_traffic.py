@@ -18,7 +18,7 @@ ROUTED = {"route": {"enabled": True, "parentRefs": [{"name": "public"}]}}
 
 
 def weighted(release: Release, name: str = "upper-circuit") -> dict[str, Any]:
-    """The rule of the route that splits: the last, since it asks for no header."""
+    """The rule of the route that splits: the first, which asks for no header."""
     rule: dict[str, Any] = release.one("HTTPRoute", name)["spec"]["rules"][0]
     return rule
 

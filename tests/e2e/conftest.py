@@ -9,7 +9,9 @@ import pytest
 
 from tests.e2e import kube
 from tests.e2e.kube import Namespace
+from tests.e2e.person import Person
 from tests.e2e.release import Release, gateway
+from tests.e2e.stocks import Stocks
 
 HERE = Path(__file__).parent
 
@@ -55,3 +57,15 @@ def release(namespace: Namespace) -> Release:
     found = Release(namespace)
     found.install()
     return found
+
+
+@pytest.fixture(scope="module")
+def person(release: Release) -> Person:
+    """Who types."""
+    return Person(release)
+
+
+@pytest.fixture(scope="module")
+def stocks(release: Release) -> Stocks:
+    """What is asked about."""
+    return Stocks.of(release)

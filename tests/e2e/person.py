@@ -16,6 +16,7 @@ from pathlib import Path
 from cli.jobs import job_from
 from tests.e2e.kube import kubectl
 from tests.e2e.release import CHART, Release
+from tests.factories.retrained import retrained
 
 PROGRAM = Path(sys.executable).with_name("upper-circuit")
 
@@ -51,6 +52,14 @@ class Person:
     def push(self, version: str, registry: Path) -> str:
         """`upper-circuit models push`."""
         return self.types("models", "push", version, "--registry", str(registry))
+
+    def registry_with(self, folder: Path, present: str, *versions: str) -> Path:
+        """The release's models, with retrained versions beside the present one; pushed."""
+        registry = self.copy_registry(folder)
+        for version in versions:
+            retrained(registry, present, version)
+            self.push(version, registry)
+        return registry
 
     def in_cluster(self, name: str, *arguments: str, program: Sequence[str] = ()) -> str:
         """The same command in a pod that has the registry's volume, or another program there; its log."""

@@ -17,6 +17,13 @@ CHART = Path(__file__).parents[2] / "charts" / "upper-circuit"
 VALUES = Path(__file__).with_name("values.yaml")
 NAME = "upper-circuit"
 GATEWAY = "desk"
+TWO_OF_EACH = (
+    "transformer.autoscaling.minReplicas=2",
+    "transformer.autoscaling.maxReplicas=2",
+    "predictor.autoscaling.minReplicas=2",
+    "predictor.autoscaling.maxReplicas=2",
+)
+"""Values with which no pod is a slot's only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,14 @@ class Release:
     def until_rolled_out(self, within: float = 300) -> None:
         """Wait until every Deployment runs what it should, and nothing else."""
         self.namespace.wait(self._is_rolled_out, within=within, what="Deployments rolled out")
+
+    def until_one_slot(self) -> None:
+        """Wait until the other slot is gone."""
+        self.namespace.wait(
+            lambda: len(self.namespace.get("inferenceservices")["items"]) == 1,
+            within=60,
+            what="the canary's end",
+        )
 
     def _is_rolled_out(self) -> bool:
         for each in self.namespace.get("deployments")["items"]:

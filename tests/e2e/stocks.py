@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tests.e2e.load import Load, questions
+from tests.e2e.load import Load, questions, slowest, wrong
 from tests.e2e.release import Release
 from transformer.questions import MOST_ASKED
 from upper_circuit.features import FEATURE_NAMES
@@ -75,6 +78,18 @@ class Stocks:
         """Fifty requests a second through the Gateway; the seed is printed."""
         print(f"load: seed {seed}")  # noqa: T201
         return Load(self.release.outside, questions(self.codes, str(self.morning), seed=seed))
+
+    @contextmanager
+    def steadily(self, right: Mapping[str, float]) -> Iterator[None]:
+        """Fifty questions a second while the block runs; none fails, and each gets its number."""
+        with self.load(random.randrange(10_000)) as found:
+            found.counted(len(right), time.monotonic(), self.release.namespace)
+            yield
+            found.counted(len(right), time.monotonic(), self.release.namespace)
+        slow = {share: round(slowest(found.answers, share), 3) for share in (0.5, 0.99, 1)}
+        print({"answers": len(found.answers), "failures": found.failures(), "seconds": slow})  # noqa: T201
+        assert not found.failures()
+        assert [] == wrong(found.answers, lambda row: right[row.bse_code] == row.probability)
 
     def asked(self, *, through: str, headers: Mapping[str, str] | None = None) -> str:
         """The version that answers one question."""

@@ -16,7 +16,6 @@ from tests.e2e.load import Load
 from tests.e2e.person import Person
 from tests.e2e.release import Release
 from tests.e2e.stocks import Stocks
-from tests.factories.retrained import retrained
 
 pytestmark = pytest.mark.timeout(900)  # models are pushed and the release is installed before the first one
 
@@ -66,24 +65,10 @@ PACKAGES = "/opt/packages/lib/python3.13/site-packages"
 
 
 @pytest.fixture(scope="module")
-def person(release: Release) -> Person:
-    """Who types."""
-    return Person(release)
-
-
-@pytest.fixture(scope="module")
-def stocks(release: Release) -> Stocks:
-    """What is asked about."""
-    return Stocks.of(release)
-
-
-@pytest.fixture(scope="module")
 def registry(person: Person, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three more versions, pushed when they were sound; two are no longer."""
-    folder = person.copy_registry(tmp_path_factory.mktemp("registry"))
-    for version in (DAMAGED, OTHER_FEATURES, MISBEHAVING):
-        retrained(folder, OLD, version)
-        person.push(version, folder)
+    versions = (DAMAGED, OTHER_FEATURES, MISBEHAVING)
+    folder = person.registry_with(tmp_path_factory.mktemp("registry"), OLD, *versions)
     change = ("python", "-c", CHANGE)
     person.in_cluster("damage", f"{DAMAGED}/model.ubj", "base_score", "bade_score", program=change)
     manifest = f"{OTHER_FEATURES}/manifest.yaml"
@@ -125,11 +110,7 @@ def test_a_canary_that_cannot_load_gets_no_traffic_and_says_why(
         status = person.rollout("status")
         answer = stocks.asked(through=release.outside, headers={"X-Model-Variant": "b"})
         aborted = person.rollout("abort", "--why", "it cannot load")
-        release.namespace.wait(
-            lambda: len(release.namespace.get("inferenceservices")["items"]) == 1,
-            within=60,
-            what="the canary's end",
-        )
+        release.until_one_slot()
 
     assert re.search(rf"slot b is not ready after 40 s: .*{why}", started), started
     assert re.search(rf"^slot b: predictor 0/1 ready: .*{why}", status, re.MULTILINE), status

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -20,20 +19,13 @@ from tests.e2e import load as loads
 from tests.e2e import nodes
 from tests.e2e.kube import Namespace, kubectl
 from tests.e2e.person import Person
-from tests.e2e.release import GATEWAY, Release
+from tests.e2e.release import GATEWAY, TWO_OF_EACH, Release
 from tests.e2e.stocks import Stocks
-from tests.factories.retrained import retrained
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 
 SEED = 20_261_111
 OLD, NEW = "1.0.0", "1.1.0"
-TWO_OF_EACH = (
-    "transformer.autoscaling.minReplicas=2",
-    "transformer.autoscaling.maxReplicas=2",
-    "predictor.autoscaling.minReplicas=2",
-    "predictor.autoscaling.maxReplicas=2",
-)
 PROXIES = ("-n", "envoy-gateway-system")
 
 
@@ -54,25 +46,11 @@ def release(namespace: Namespace) -> Release:
 
 
 @pytest.fixture(scope="module")
-def person(release: Release) -> Person:
-    """Who types."""
-    return Person(release)
-
-
-@pytest.fixture(scope="module")
-def stocks(release: Release) -> Stocks:
-    """What is asked about."""
-    return Stocks.of(release)
-
-
-@pytest.fixture(scope="module")
 def right(
     person: Person, stocks: Stocks, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[tuple[str, str], float]:
     """What each version must answer, by stock and version; the new one is pushed."""
-    registry: Path = person.copy_registry(tmp_path_factory.mktemp("registry"))
-    retrained(registry, OLD, NEW)
-    person.push(NEW, registry)
+    registry = person.registry_with(tmp_path_factory.mktemp("registry"), OLD, NEW)
     return stocks.probabilities(registry, OLD) | stocks.probabilities(registry, NEW)
 
 

@@ -20,7 +20,6 @@ from tests.e2e.load import Answered, Load, Row
 from tests.e2e.person import Person
 from tests.e2e.release import NAME, Release
 from tests.e2e.stocks import Stocks
-from tests.factories.retrained import retrained
 
 pytestmark = pytest.mark.timeout(1800)  # the story is told before the first test of it
 
@@ -50,24 +49,9 @@ def release(namespace: Namespace) -> Release:
 
 
 @pytest.fixture(scope="module")
-def person(release: Release) -> Person:
-    """Who types."""
-    return Person(release)
-
-
-@pytest.fixture(scope="module")
 def registry(person: Person, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The release's models, with 1.1.0 beside them; pushed."""
-    folder = person.copy_registry(tmp_path_factory.mktemp("registry"))
-    retrained(folder, OLD, NEW)
-    person.push(NEW, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def stocks(release: Release) -> Stocks:
-    """What is asked about."""
-    return Stocks.of(release)
+    return person.registry_with(tmp_path_factory.mktemp("registry"), OLD, NEW)
 
 
 @pytest.fixture(scope="module")
@@ -360,11 +344,7 @@ def test_a_canary_is_aborted_and_helm_rolls_back_over_a_patch_without_a_lost_req
         load.counted(200, settled(release), release.namespace)
         aborted = person.rollout("abort", "--why", "enough seen")
         until_all(release, load, NEW)
-        release.namespace.wait(
-            lambda: len(release.namespace.get("inferenceservices")["items"]) == 1,
-            within=60,
-            what="the canary's end",
-        )
+        release.until_one_slot()
         load.counted(250, time.monotonic(), release.namespace)
 
     assert "goes away" in aborted

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from tests.e2e import nodes
 from tests.e2e.kube import Namespace
-from tests.e2e.load import Row, slowest, wrong
-from tests.e2e.release import Release
+from tests.e2e.load import slowest, wrong
+from tests.e2e.release import TWO_OF_EACH, Release
 from tests.e2e.stocks import Stocks
 from upper_circuit.features import FINGERPRINT
 from upper_circuit.oip import contract
@@ -28,11 +26,8 @@ NAME = "serving-upper-circuit"
 """A name that no other release of the cluster has: node-2 is emptied of its pods alone."""
 NOTICED_BY_THE_GATEWAY = 10.0
 """Seconds after which requests no longer go to a transformer that cannot be reached."""
-TWO_OF_EACH = (
-    "transformer.autoscaling.minReplicas=2",
-    "transformer.autoscaling.maxReplicas=2",
-    "predictor.autoscaling.minReplicas=2",
-    "predictor.autoscaling.maxReplicas=2",
+SETS = (
+    *TWO_OF_EACH,
     "transformer.autoscaling.scaleDownStabilizationSeconds=5",
     "transformer.resources.requests.cpu=200m",
 )
@@ -42,15 +37,9 @@ TWO_OF_EACH = (
 def release(namespace: Namespace) -> Release:
     """Two transformers and two predictors, a node each."""
     found = Release(namespace, NAME)
-    found.install(*TWO_OF_EACH)
+    found.install(*SETS)
     found.until_rolled_out()
     return found
-
-
-@pytest.fixture(scope="module")
-def stocks(release: Release) -> Stocks:
-    """What is asked about."""
-    return Stocks.of(release)
 
 
 @pytest.fixture(scope="module")
@@ -59,31 +48,13 @@ def right(stocks: Stocks) -> dict[str, float]:
     return stocks.answered()
 
 
-@contextmanager
-def steadily(stocks: Stocks, right: dict[str, float]) -> Iterator[None]:
-    """Fifty questions a second while the block runs; none fails, and each gets its number."""
-    with stocks.load(random.randrange(10_000)) as found:
-        found.counted(len(right), time.monotonic(), stocks.release.namespace)
-        yield
-        found.counted(len(right), time.monotonic(), stocks.release.namespace)
-    slow = {share: round(slowest(found.answers, share), 3) for share in (0.5, 0.99, 1)}
-    print({"answers": len(found.answers), "failures": found.failures(), "seconds": slow})  # noqa: T201
-    assert not found.failures()
-    assert [] == wrong(found.answers, lambda row: is_right(row, right))
-
-
-def is_right(row: Row, right: dict[str, float]) -> bool:
-    """Whether a stock got its number."""
-    return right[row.bse_code] == row.probability
-
-
 def test_a_new_transformer_image_fails_no_request(
     release: Release, stocks: Stocks, right: dict[str, float]
 ) -> None:
     """The same image under its full name: every transformer is replaced, no predictor is."""
     before = {part: uids(release, part) for part in ("transformer", "predictor")}
 
-    with steadily(stocks, right):
+    with stocks.steadily(right):
         release.upgrade("slots.a.image.transformer=docker.io/upper-circuit/transformer:dev")
 
     assert set(before["transformer"]).isdisjoint(uids(release, "transformer"))
@@ -118,7 +89,7 @@ def test_answers_go_on_when_a_node_is_cut_off(
     figures = {"noticed": noticed - cut, "lost": len(lost), "of": len(meanwhile), "until": last - cut}
     print(figures | {"slowest": slowest(meanwhile, 1.0)})  # noqa: T201
 
-    assert [] == wrong(load.answers, lambda row: is_right(row, right))
+    assert [] == wrong(load.answers, lambda row: right[row.bse_code] == row.probability)
     assert [] == [answer for answer in load.since(noticed) if answer.status != 200]
     assert last - cut < NOTICED_BY_THE_GATEWAY
 
@@ -126,7 +97,7 @@ def test_answers_go_on_when_a_node_is_cut_off(
 @pytest.mark.full
 def test_draining_a_node_fails_no_request(release: Release, stocks: Stocks, right: dict[str, float]) -> None:
     """Every pod of the release leaves node-2, the database among them; budgets let one of each part go at a time."""
-    with steadily(stocks, right), nodes.drained(release.name):
+    with stocks.steadily(right), nodes.drained(release.name):
         release.until_rolled_out()
         left = {
             pod["metadata"]["name"]
@@ -143,7 +114,7 @@ def test_the_autoscaler_adds_transformers_and_takes_them_away_and_fails_no_reque
     release: Release, stocks: Stocks, right: dict[str, float]
 ) -> None:
     """From 2 to 4 where little CPU is thought much, and back to 2 where much is thought little."""
-    with steadily(stocks, right):
+    with stocks.steadily(right):
         release.upgrade(
             "transformer.autoscaling.maxReplicas=4", "transformer.autoscaling.targetCPUPercent=5", wait=False
         )

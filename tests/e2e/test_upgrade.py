@@ -7,17 +7,12 @@ for a long time.
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.kube import Namespace
-from tests.e2e.load import wrong
 from tests.e2e.release import Release
 from tests.e2e.stocks import Stocks
 
@@ -42,33 +37,16 @@ def release(namespace: Namespace) -> Release:
 
 
 @pytest.fixture(scope="module")
-def stocks(release: Release) -> Stocks:
-    """What is asked about."""
-    return Stocks.of(release)
-
-
-@pytest.fixture(scope="module")
 def first(stocks: Stocks) -> Answers:
     """What the first chart answered."""
     return stocks.answered()
-
-
-@contextmanager
-def steadily(stocks: Stocks, first: Answers) -> Iterator[None]:
-    """Fifty questions a second while the block runs; none fails, and each gets the number it always got."""
-    with stocks.load(random.randrange(10_000)) as load:
-        load.counted(len(first), time.monotonic(), stocks.release.namespace)
-        yield
-        load.counted(len(first), time.monotonic(), stocks.release.namespace)
-    assert not load.failures()
-    assert [] == wrong(load.answers, lambda row: first[row.bse_code] == row.probability)
 
 
 def test_an_upgrade_from_the_first_chart_fails_no_request(
     release: Release, stocks: Stocks, first: Answers
 ) -> None:
     """Objects that have other names now take the place of the old ones while questions are answered."""
-    with steadily(stocks, first):
+    with stocks.steadily(first):
         release.upgrade()
 
     assert first == stocks.answered()
@@ -87,7 +65,7 @@ def test_the_morning_run_is_done_by_what_was_upgraded(release: Release, stocks: 
 
 def test_a_rollback_fails_no_request(release: Release, stocks: Stocks, first: Answers) -> None:
     """The first chart again, as Helm kept it."""
-    with steadily(stocks, first):
+    with stocks.steadily(first):
         release.helm("rollback", release.name, "1")
         release.until_rolled_out()
 

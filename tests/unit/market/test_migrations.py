@@ -97,9 +97,8 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(tmp_path):
 
 def test_a_program_works_on_the_schema_of_a_newer_one(nowhere):
     """While a release rolls out, and after going back, pods of the old one meet what the new one has added to."""
-    database = Database.at(
-        nowhere
-    )  # one of its own: what it does to the revision would trip whoever comes next
+    # One of its own: what it does to the revision would trip whoever comes next.
+    database = Database.at(nowhere)
     upgrade(database)
     with database.writing("market") as connection:
         connection.execute(sa.update(VERSION).values(version_num="9999"))
