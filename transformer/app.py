@@ -38,7 +38,9 @@ from upper_circuit.market.database import Database
 from upper_circuit.telemetry.metrics import BatchMetrics, HopMetrics, HttpMetrics
 
 RESOLVE_SECONDS = 5.0
-"""How often PREDICTOR_HOST is looked up."""
+"""How often PREDICTOR_HOST is looked up, once it has resolved."""
+UNRESOLVED_SECONDS = 0.5
+"""How often until then: nobody is asked meanwhile."""
 
 log = logging.getLogger(__name__)
 
@@ -155,9 +157,14 @@ class Transformer:
         self._background.append(task)
 
     async def _resolve(self) -> None:
-        found = await addresses(self.settings.predictor_host or "")
-        if found:
-            self.predictors.replicas.become(found)
+        replicas = self.predictors.replicas
+        while True:
+            found = await addresses(self.settings.predictor_host or "")
+            if found:
+                replicas.become(found)
+            if len(replicas):
+                return
+            await asyncio.sleep(UNRESOLVED_SECONDS)
 
 
 def build(

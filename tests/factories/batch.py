@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -57,6 +58,17 @@ class LittleMarket:
     def folder(self) -> Path:
         """Where its SQLite files are."""
         return Path(self.location)
+
+    def copied(self, folder: Path) -> LittleMarket:
+        """A copy of the SQLite files that a test may change; this one may be open meanwhile."""
+        folder.mkdir(parents=True)
+        for file in self.folder.glob("*.db"):
+            with (
+                closing(sqlite3.connect(file)) as source,
+                closing(sqlite3.connect(folder / file.name)) as copy,
+            ):
+                source.backup(copy)
+        return replace(self, location=folder)
 
 
 def listings(stocks: int, sessions: Sequence[date], *, seed: int = 0) -> dict[str, Listing]:

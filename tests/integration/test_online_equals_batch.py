@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from batch.predictor import BatchPredictor
-from tests.factories.batch import LittleMarket
-from tests.factories.online import OnlineMarket, Pair, question, transformer
+from tests.factories.online import Pair, question, transformer
 from upper_circuit.market.database import Database
 from upper_circuit.market.schema import daily_predictions, skipped_stocks
 from upper_circuit.oip import contract
@@ -33,7 +31,7 @@ class Morning:
 def morning(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Morning]:
     """The newest morning, run by the batch over a copy of the market."""
     folder = tmp_path_factory.mktemp("morning")
-    shutil.copytree(pair.online.market.folder, folder / "db")
+    market = pair.online.market.copied(folder / "db")
     BatchPredictor(pair.online.models, folder / "db", folder / "out").predict_all_stocks(pair.online.run_date)
     database = Database.at(folder / "db")
     with database.reading("predictions") as connection:
@@ -53,8 +51,7 @@ def morning(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mo
             for row in connection.execute(sa.select(skipped_stocks.c.bse_code, skipped_stocks.c.reason))
         }
     database.dispose()
-    market = LittleMarket(folder / "db", pair.online.market.sessions, pair.online.run_date)
-    online = OnlineMarket(market, pair.online.models)
+    online = replace(pair.online, market=market)
     with transformer(online, folder, pair.predictor.url) as api:
         api.wait_for("/api/v1/health", within=150)
         yield Morning(rows, skipped, Pair(online, api, pair.predictor))

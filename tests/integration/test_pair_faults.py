@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.factories.batch import LittleMarket, market
+from tests.factories.batch import market
 from tests.factories.online import ADMIN_TOKEN, OnlineMarket, Pair, question, transformer
 from tests.factories.online import pair as start_pair
 from tests.factories.processes import Program, predictor, wait_until
@@ -113,10 +113,7 @@ def test_while_the_database_is_away_answers_go_on(
 ) -> None:
     """From memory; health says what is wrong, readiness does not change; and its return is noticed."""
     folder = tmp_path / "db"
-    shutil.copytree(online_market.market.folder, folder)
-    own = OnlineMarket(
-        LittleMarket(folder, online_market.market.sessions, online_market.run_date), online_market.models
-    )
+    own = replace(online_market, market=online_market.market.copied(folder))
     with transformer(own, tmp_path, pair.predictor.url) as api:
         api.wait_for("/api/v1/health", within=150)
         with load(api, question(own)) as answers:

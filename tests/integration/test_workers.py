@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +16,6 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.factories.batch import LittleMarket
 from tests.factories.online import OnlineMarket, Pair, question, transformer
 from tests.factories.processes import Program, free_port, program, wait_until
 from tests.integration.test_pair_faults import all_are, load
@@ -198,10 +197,7 @@ def test_making_way_loses_no_request(hasty: Program, online_market: OnlineMarket
 def test_one_that_is_killed_is_replaced_also_while_the_database_is_away(pair: Pair, tmp_path: Path) -> None:
     """Its successor begins with the morning that their parent read."""
     folder = tmp_path / "db"
-    shutil.copytree(pair.online.market.folder, folder)
-    own = OnlineMarket(
-        LittleMarket(folder, pair.online.market.sessions, pair.online.run_date), pair.online.models
-    )
+    own = replace(pair.online, market=pair.online.market.copied(folder))
     with transformer(own, tmp_path, pair.predictor.url, WORKERS="2") as api:
         api.wait_for("/api/v1/health", within=150)
         workers = wait_for_workers(api, 2)

@@ -85,6 +85,9 @@ def require_ready(parts: Parts) -> None:
         raise _not_ready("shutting down")
     if not parts.mornings.is_ready:
         raise _not_ready(parts.mornings.trouble or "the market database was not read yet")
+    if not len(parts.predictors.replicas):
+        # Of the beginning only: whoever found one keeps its address, and a predictor that is away makes nobody unready.
+        raise _not_ready("the predictor's name has not resolved to an address yet")
 
 
 def _not_ready(because: str) -> Refused:

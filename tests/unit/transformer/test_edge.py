@@ -12,8 +12,8 @@ import pytest
 
 from tests.factories.batch import LittleMarket
 from tests.factories.predictor_doubles import hanging_up, refusing
-from tests.factories.transformers import Desk, at_a_desk
-from transformer import edge, mornings
+from tests.factories.transformers import Desk, at_a_desk, desk
+from transformer import app, edge, mornings
 from transformer.errors import INTERNAL
 from upper_circuit.oip import contract
 from upper_circuit.oip.codec import decode_response, encode_request
@@ -650,3 +650,32 @@ class TestLife:
             assert ["http://127.0.0.1:1"] == [each.url for each in at.transformer.predictors.replicas]
 
         at_a_desk(little.folder, work, predictor_host="127.0.0.1:1")
+
+    def test_it_is_ready_once_it_knows_where_a_predictor_is(
+        self, little: LittleMarket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A name without an address is looked up again at once; an address that is lost later changes nothing."""
+        found: list[tuple[str, ...]] = [(), (), ("http://127.0.0.1:1",), ()]
+        looked_up: list[str] = []
+
+        async def addresses(host: str) -> tuple[str, ...]:
+            looked_up.append(host)
+            return found[min(len(looked_up), len(found)) - 1]
+
+        async def main() -> None:
+            async with desk(little.folder, predictor_host="predictor") as at:
+                told = []
+                while (answer := await at.client.get("/api/v1/health/ready")).status_code == 503:
+                    told.append(answer.json()["message"])
+                    await asyncio.sleep(0.002)
+                assert "the predictor's name has not resolved to an address yet" == told[-1]
+                assert ["predictor"] * 3 == looked_up[:3]
+
+                while len(looked_up) < 5:  # noqa: ASYNC110
+                    await asyncio.sleep(0.002)
+                assert 200 == (await at.client.get("/api/v1/health/ready")).status_code
+
+        monkeypatch.setattr(app, "addresses", addresses)
+        monkeypatch.setattr(app, "UNRESOLVED_SECONDS", 0.5)
+        monkeypatch.setattr(app, "RESOLVE_SECONDS", 0.01)
+        asyncio.run(main())

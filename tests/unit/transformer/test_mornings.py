@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -34,9 +33,7 @@ from upper_circuit.market.database import Database
 @pytest.fixture
 def own(little: LittleMarket, tmp_path: Path) -> LittleMarket:
     """A copy of the little market that a test may change."""
-    folder = tmp_path / "db"
-    shutil.copytree(little.folder, folder)
-    return LittleMarket(folder, little.sessions, little.run_date)
+    return little.copied(tmp_path / "db")
 
 
 def over(own: LittleMarket, work: Callable[[Mornings], Awaitable[None]], **facts: Any) -> None:
