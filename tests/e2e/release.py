@@ -68,11 +68,13 @@ class Release:
         ]
         return f"http://{gateway['status']['addresses'][0]['value']}"
 
-    def ask(self, path: str, document: Any = None, *, through: str | None = None, **given: Any) -> Any:
+    def ask(
+        self, path: str, document: Any = None, *, through: str | None = None, within: float = 15, **given: Any
+    ) -> Any:
         """GET, or POST a document, through the in-cluster name or another; the answer's JSON, whatever its status."""
         url = (through or self.inside) + path
         kind = "GET" if document is None else "POST"
-        answer = self.session.request(kind, url, json=document, timeout=15, **given)
+        answer = self.session.request(kind, url, json=document, timeout=within, **given)
         return answer.json()
 
     def until_answering(self, within: float = 420) -> None:

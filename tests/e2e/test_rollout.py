@@ -216,7 +216,8 @@ def test_a_reload_takes_the_promoted_model_on_every_replica_and_loses_no_request
     headers = {"Authorization": f"Bearer {release.secret('admin-token')}"}
 
     def reload() -> list[tuple[str, str]]:
-        told = release.ask("/api/v1/models/reload", {}, headers=headers)
+        # The transformer gives each predictor a minute, and all of them share these two cores with the load.
+        told = release.ask("/api/v1/models/reload", {}, headers=headers, within=70)
         return [(each["result"], each["model_version"]) for each in told["replicas"]]
 
     with stocks.load(SEED + 1) as load:
