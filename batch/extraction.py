@@ -54,22 +54,6 @@ class MarketChanged(DataUnavailable):
     """The market database changed while it was read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Extracted:
-    """Raw features, and whose packed prices cannot be read, with the reason."""
-
-    raw: RawFeatures | None
-    """None where not one stock could be read."""
-    unreadable: dict[str, str]
-
-    @classmethod
-    def concat(cls, blocks: Sequence[Extracted]) -> Extracted:
-        """Blocks of one run date as one."""
-        found = [block.raw for block in blocks if block.raw is not None]
-        unreadable = {code: reason for block in blocks for code, reason in block.unreadable.items()}
-        return cls(RawFeatures.concat(found) if found else None, unreadable)
-
-
 class Extraction:
     """Worker processes over one database; use as a context manager.
 
@@ -100,8 +84,8 @@ class Extraction:
         data_version: int,
         after_each: Callable[[], None] = lambda: None,
         progress: bool = True,
-    ) -> Extracted:
-        """The raw features of these stocks; one whose bytes are damaged does not spoil its block.
+    ) -> RawFeatures:
+        """The raw features of these stocks; one whose bytes are damaged is named and does not spoil its block.
 
         Args:
             run_date: a session.
@@ -120,14 +104,14 @@ class Extraction:
                     after_each()
         except BrokenProcessPool as error:
             raise WorkersLost("a worker process died; with too little memory, lower BATCH_WORKERS") from error
-        return Extracted.concat(done)
+        return RawFeatures.concat(done)
 
     def _computed(
         self, run_date: date, data_version: int, blocks: Sequence[tuple[str, ...]]
-    ) -> Iterator[tuple[tuple[str, ...], Extracted]]:
+    ) -> Iterator[tuple[tuple[str, ...], RawFeatures]]:
         """Blocks and what was made of them, in no order. The workers are given the first ones, a few ahead."""
         waiting = deque(blocks)
-        given: deque[tuple[tuple[str, ...], Future[Extracted]]] = deque()
+        given: deque[tuple[tuple[str, ...], Future[RawFeatures]]] = deque()
         with ExitStack() as own:
             opened = None
             while waiting or given:
@@ -214,20 +198,15 @@ def _opened(location: str | Path, _data_version: int) -> _Opened:
     return _Opened.now(location)
 
 
-def _work(location: str | Path, run_date: date, data_version: int, codes: tuple[str, ...]) -> Extracted:
+def _work(location: str | Path, run_date: date, data_version: int, codes: tuple[str, ...]) -> RawFeatures:
     return _compute(_opened(location, data_version), run_date, data_version, codes)
 
 
-def _compute(opened: _Opened, run_date: date, data_version: int, codes: tuple[str, ...]) -> Extracted:
-    try:
-        market = Market.load(opened.database, run_date=run_date, codes=codes, calendar=opened.calendar)
-    except ValueError as error:  # bytes that are no bars
-        if len(codes) == 1:
-            return Extracted(None, {codes[0]: str(error)})
-        return Extracted.concat([_compute(opened, run_date, data_version, (code,)) for code in codes])
+def _compute(opened: _Opened, run_date: date, data_version: int, codes: tuple[str, ...]) -> RawFeatures:
+    market = Market.load(opened.database, run_date=run_date, codes=codes, calendar=opened.calendar)
     if not data_version == opened.data_version == market.data_version:
         raise MarketChanged("the market database is being changed; run again when the ingest has ended")
-    return Extracted(raw(market.as_of(run_date)), {})
+    return raw(market.as_of(run_date))
 
 
 @contextmanager

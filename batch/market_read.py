@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Self
@@ -19,7 +18,7 @@ from typing import Self
 from batch.extraction import Extraction, MarketChanged
 from batch.universe import Universe
 from upper_circuit.errors import DataUnavailable
-from upper_circuit.features import CrossSection, FeatureMatrix, RawFeatures, Skip, SkipReason, fill
+from upper_circuit.features import CrossSection, FeatureMatrix, RawFeatures, fill
 from upper_circuit.market.database import Database
 
 log = logging.getLogger(__name__)
@@ -54,7 +53,6 @@ class MarketRead:
         self._run_date = run_date
         self._progress = progress
         self._whole: RawFeatures | None = None
-        self._unreadable: dict[str, str] = {}
         database.dispose()  # a forked worker must not inherit an open connection
         self._extraction = Extraction(location, workers)
 
@@ -108,20 +106,7 @@ class MarketRead:
             # A shard may hold no stock with bars; a row nobody asked for then stands in, and is not scored.
             barred = sorted(known.intersection(codes)) or self.universe.with_bars[:1]
             raw = self._extract(barred, after_each)
-        return self.fill(raw, cross, codes)
-
-    def fill(self, raw: RawFeatures, cross: CrossSection, codes: Sequence[str]) -> FeatureMatrix:
-        """The final rows; a stock whose packed prices could not be read is skipped, and its reason says so."""
-        matrix = fill(raw, cross, self.universe.master, codes)
-        damaged = {
-            code: Skip(
-                SkipReason.PRICE_MISSING,
-                f"packed prices cannot be read ({self._unreadable[code]}); repack them",
-            )
-            for code in matrix.skipped
-            if code in self._unreadable
-        }
-        return replace(matrix, skipped=matrix.skipped | damaged)
+        return fill(raw, cross, self.universe.master, codes)
 
     def _extract(self, codes: Sequence[str], after_each: Callable[[], None]) -> RawFeatures:
         found = self._extraction.extract(
@@ -131,9 +116,8 @@ class MarketRead:
             after_each=after_each,
             progress=self._progress,
         )
-        if found.raw is None:
+        if found.unreadable and not found.codes:
             raise DataUnavailable(f"no packed prices can be read ({next(iter(found.unreadable.values()))})")
         for code, reason in found.unreadable.items():
             log.error("stock.unreadable", extra={"bse_code": code, "reason": reason})
-        self._unreadable = found.unreadable
-        return found.raw
+        return found

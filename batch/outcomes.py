@@ -9,7 +9,7 @@ because a vendor corrected a bar of last year.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -51,9 +51,14 @@ def fill_outcomes(database: Database, *, now: int) -> list[date]:
     due = list(_due(database, calendar, data_version))
     for each in due:
         codes = _without_outcome(database, each.run_date)
+        written = 0
         for at in range(0, len(codes), BLOCK):
-            _write(database, each, _labels(database, calendar, each, codes[at : at + BLOCK]), now)
-        _note(database, each, data_version, now)
+            labels = _labels(database, calendar, each, codes[at : at + BLOCK])
+            _write(database, each, labels, now)
+            written += len(labels)
+        # A stock whose prices are damaged is waited for: they come back with the next repack.
+        is_settled = each.is_settled and written == len(codes)
+        _note(database, replace(each, is_settled=is_settled), data_version, now)
     return [each.run_date for each in due]
 
 
@@ -96,12 +101,14 @@ def _without_outcome(database: Database, run_date: date) -> list[str]:
 
 
 def _labels(database: Database, calendar: Calendar, due: _Due, codes: Sequence[str]) -> dict[str, int | None]:
-    """What is known of these stocks for good: 0, 1, or None where the rule gives no label."""
+    """What is known of these stocks for good: 0, 1, or None where the rule gives no label; of damaged ones nothing."""
     market = Market.load(database, run_date=due.run_date, codes=codes, calendar=calendar)
     labeller = Labeller.of(market, Bands.load(database, market.codes))
     labels = labeller.label(raw(market.as_of(due.run_date)))
     known = labels.reason != Reason.NOT_KNOWN
-    found: dict[str, int | None] = dict.fromkeys(codes) if due.is_settled else {}
+    found: dict[str, int | None] = {}
+    if due.is_settled:
+        found = dict.fromkeys(code for code in codes if code not in market.histories.unreadable)
     for at in np.flatnonzero(known):
         is_labelled = labels.reason[at] == Reason.LABELLED
         found[market.codes[at]] = int(labels.values[at]) if is_labelled else None

@@ -31,7 +31,7 @@ from batch.report import BatchReport
 from batch.scoring import ShardRows, predict
 from batch.universe import Universe, with_results_due
 from upper_circuit.errors import BadInput
-from upper_circuit.features import CrossSection, FeatureMatrix
+from upper_circuit.features import CrossSection, FeatureMatrix, fill
 from upper_circuit.market.database import Database
 from upper_circuit.market.days import date_of
 from upper_circuit.market.master import Master, Stock
@@ -154,7 +154,7 @@ class BatchPredictor:
             raw = market.whole(self._stop.check)
             cross = CrossSection.of(raw, market.universe.master)
             self._marks[run_date] = marks(raw, cross, market.universe.calendar, tolerance)
-            return market.fill(raw, cross, codes)
+            return fill(raw, cross, market.universe.master, codes)
 
     @_releasing
     def predict_batch(self, features: FeatureMatrix) -> list[Prediction]:

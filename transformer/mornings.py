@@ -237,6 +237,8 @@ def make(database: Database, run_date: date, known: Known, rules: Rules) -> Morn
         market = Market.load(database, run_date=run_date)
     view = market.as_of(run_date)
     rows = raw(view)
+    for code, reason in rows.unreadable.items():
+        log.error("stock.unreadable", extra={"bse_code": code, "reason": reason})
     _require_current(rows, market.calendar, rules)
     cross = CrossSection.of(rows, known.master)
     if not rules.allow_missing_tables:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.factories import batch as factory
 from upper_circuit.errors import DataUnavailable
 from upper_circuit.features import raw
 from upper_circuit.market.calendar import load_calendar
@@ -151,3 +152,26 @@ def test_a_schema_that_is_not_there_names_the_command(tmp_path: Path):
 
     with pytest.raises(SchemaOutdated, match="upper-circuit database upgrade"):
         Database.at(tmp_path).require_schema()
+
+
+def test_damaged_bytes_cost_their_stock_and_nobody_else(tmp_path: Path) -> None:
+    """Whichever year they are of, and whether all stocks are read or some; the others' features are as before."""
+    little = factory.market(tmp_path, stocks=4, sessions=300)
+    whole = raw(Market.load(little.database, run_date=little.run_date).as_of(little.run_date))
+    factory.change_market(
+        tmp_path,
+        "UPDATE packed_prices SET payload = substr(payload, 2) WHERE bse_code = '500002' AND year = "
+        "(SELECT min(year) FROM packed_prices)",
+    )
+
+    for market in (
+        Market.load(little.database),
+        Market.load(little.database, run_date=little.run_date),
+        Market.load(little.database, run_date=little.run_date, codes=["500002", "500003"]),
+    ):
+        left = raw(market.as_of(little.run_date))
+        assert ["500002"] == list(left.unreadable)
+        assert "500002" not in left.codes
+        assert np.array_equal(left.values[left.codes.index("500003")], whole.values[2], equal_nan=True)
+        with pytest.raises(DataUnavailable, match="500002"):
+            market.require_readable()

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from cli import model_report as model_report_command
 from cli.__main__ import app
+from tests.factories import batch as factory
 from tests.reference.inputs import read_history
 from tests.reference.label import labels_of
 from tests.reference.locked import with_flags
@@ -180,6 +181,17 @@ def test_too_few_locks_are_refused_and_nothing_is_published(database: Database, 
     assert "rows with a lock" in str(refusal.value)
     assert "100 are needed" in str(refusal.value)
     assert () == registry.versions()
+
+
+def test_a_market_with_damaged_prices_is_refused(tmp_path: Path):
+    """A model that never saw a stock must not come out of a row of bytes that broke."""
+    factory.market(tmp_path / "db", stocks=3, sessions=80)
+    factory.change_market(
+        tmp_path / "db", "UPDATE packed_prices SET payload = x'00' WHERE bse_code = '500002'"
+    )
+
+    with pytest.raises(DataUnavailable, match=r"500002 \(.* 1 bytes.*run `upper-circuit repack`"):
+        train(Database.at(tmp_path / "db"), Registry(tmp_path / "models"), now=NOW, progress=silent)
 
 
 @pytest.mark.parametrize(

@@ -91,14 +91,20 @@ def fill(raw: RawFeatures, cross: CrossSection, master: Master, codes: Sequence[
     index = {code: at for at, code in enumerate(raw.codes)}
     values = cross.complete(raw)
     unfit = too_many_missing(values)
-    skipped = {code: skip for code in codes if (skip := _skip(raw, index.get(code), values, unfit))}
+    skipped = {code: skip for code in codes if (skip := _skip(raw, code, index.get(code), values, unfit))}
     kept = tuple(code for code in codes if code not in skipped)
     rows = np.clip(values[np.array([index[code] for code in kept], dtype=np.int64)], LOW, HIGH)
     sources = _fill_gaps(rows, cross, master, kept)
     return FeatureMatrix(kept, np.ascontiguousarray(rows, dtype=np.float32), sources, skipped)
 
 
-def _skip(raw: RawFeatures, at: int | None, values: Floats, unfit: npt.NDArray[np.bool_]) -> Skip | None:
+def _skip(
+    raw: RawFeatures, code: str, at: int | None, values: Floats, unfit: npt.NDArray[np.bool_]
+) -> Skip | None:
+    if code in raw.unreadable:
+        return Skip(
+            SkipReason.PRICE_MISSING, f"packed prices cannot be read ({raw.unreadable[code]}); repack them"
+        )
     if at is None or raw.newest_day[at] == 0:
         return Skip(SkipReason.PRICE_MISSING, "price data missing: no recent bar on file")
     if not raw.traded[at]:

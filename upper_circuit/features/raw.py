@@ -7,7 +7,7 @@ cross-section; the counts for it go along, so that blocks computed by different 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
@@ -60,6 +60,8 @@ class RawFeatures:
     has_result: Flags
     just_reported: Flags
     valid_result: Flags
+    unreadable: Mapping[str, str]
+    """Stocks that are not among the codes because their packed prices are damaged, with the reason."""
 
     @property
     def traded(self) -> Flags:
@@ -74,12 +76,13 @@ class RawFeatures:
         whole: dict[str, Any] = {
             name: getattr(blocks[0], name) for name in ("run_date", "as_of_day", "traded_since")
         }
+        unreadable = {code: reason for block in blocks for code, reason in block.unreadable.items()}
         arrays: dict[str, Any] = {
             field.name: np.concatenate([getattr(block, field.name) for block in blocks])[order]
             for field in fields(cls)
-            if field.name not in (*whole, "codes")
+            if field.name not in (*whole, "codes", "unreadable")
         }
-        return cls(**whole, codes=tuple(codes[at] for at in order), **arrays)
+        return cls(**whole, codes=tuple(codes[at] for at in order), unreadable=unreadable, **arrays)
 
 
 def raw(view: MarketView) -> RawFeatures:
@@ -111,4 +114,5 @@ def raw(view: MarketView) -> RawFeatures:
         has_result=seasonal.has_result,
         just_reported=seasonal.just_reported,
         valid_result=quarters.valid,
+        unreadable=view.unreadable,
     )

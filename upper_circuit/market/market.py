@@ -8,13 +8,14 @@ ahead, because it is never handed what lies ahead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 
+from upper_circuit.errors import DataUnavailable
 from upper_circuit.market import reading
 from upper_circuit.market.calendar import Calendar, Sessions, read_calendar
 from upper_circuit.market.database import Database
@@ -45,6 +46,8 @@ class MarketView:
     """[n] locked days in the calendar quarter of the run date, one, two and three years earlier."""
     quarter_bars: npt.NDArray[np.int64]
     """[n] own bars in those quarters."""
+    unreadable: Mapping[str, str]
+    """Stocks that are missing here because their packed prices are damaged, with the reason."""
 
     @property
     def as_of(self) -> date:
@@ -86,7 +89,8 @@ class Market:
             codes: only these stocks; a code without bars in the years read is left out. None: every stock.
             calendar: where the caller has it already, as a worker has that reads block after block.
 
-        Raises DataUnavailable where no bar lies before the run date.
+        A stock whose packed prices are damaged is left out, and named in `histories.unreadable`. Raises DataUnavailable
+        where no bar lies before the run date.
         """
         with database.reading("market") as connection:
             calendar = calendar or read_calendar(connection)
@@ -129,7 +133,16 @@ class Market:
             meetings=self.meetings.known_at(moment, day),
             quarter_locked=locked,
             quarter_bars=bars,
+            unreadable=self.histories.unreadable,
         )
+
+    def require_readable(self) -> None:
+        """Raise DataUnavailable where a stock's packed prices are damaged: who needs everybody's must not go on."""
+        damaged = self.histories.unreadable
+        for code, reason in damaged.items():
+            raise DataUnavailable(
+                f"packed prices cannot be read: {code} ({reason}), {len(damaged)} in all; run `upper-circuit repack`"
+            )
 
 
 def _event_start(sessions: Sessions) -> int:

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from upper_circuit.market import schema
 from upper_circuit.market.days import Days, day_of, first_day, quarters_of
 from upper_circuit.market.events import NEVER, Announcements, CircuitQuarters, Meetings, Results
+from upper_circuit.market.packed import BAR
 from upper_circuit.market.windows import WINDOW, Factors, Histories
 
 Rows = Sequence[Sequence[Any]]
@@ -48,10 +49,18 @@ def read_histories(
 
 def _histories(rows: Rows, codes: Sequence[str] | None) -> Histories:
     wanted = None if codes is None else set(codes)
+    unreadable = {
+        code: f"the packed row of {year} has {len(payload)} bytes, no whole number of bars"
+        for code, year, payload in rows
+        if len(payload) % BAR.itemsize and (wanted is None or code in wanted)
+    }
     kept = sorted(
-        (row for row in rows if wanted is None or row[0] in wanted), key=lambda row: (row[0], row[1])
+        (row for row in rows if row[0] not in unreadable and (wanted is None or row[0] in wanted)),
+        key=lambda row: (row[0], row[1]),
     )
-    return Histories.of([(row[0], row[2]) for row in kept], tuple(dict.fromkeys(row[0] for row in kept)))
+    return Histories.of(
+        [(row[0], row[2]) for row in kept], tuple(dict.fromkeys(row[0] for row in kept)), unreadable
+    )
 
 
 def read_factors(connection: sa.Connection, codes: tuple[str, ...]) -> Factors:

@@ -8,7 +8,8 @@ inside. Prices are adjusted with the factors whose ex-date has come by then, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -38,9 +39,16 @@ class Histories:
     _keys: npt.NDArray[np.int64]
     _opening: npt.NDArray[np.int64]
     """For each bar, the position of the first bar of its history (or of what is loaded of it)."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Stocks that are not among the codes because their bytes are damaged, with the reason."""
 
     @classmethod
-    def of(cls, rows: list[tuple[str, bytes]], codes: tuple[str, ...]) -> Histories:
+    def of(
+        cls,
+        rows: list[tuple[str, bytes]],
+        codes: tuple[str, ...],
+        unreadable: Mapping[str, str] | None = None,
+    ) -> Histories:
         """From packed rows (code, payload), sorted by code and year; codes without rows have no bars."""
         bars = from_bytes(payload for _, payload in rows)
         index = {code: at for at, code in enumerate(codes)}
@@ -52,7 +60,7 @@ class Histories:
         opens[starts[:-1][counts > 0]] = True
         opening = np.maximum.accumulate(np.where(opens, np.arange(len(bars)), 0)) if len(bars) else starts[:0]
         stock = np.repeat(np.arange(len(codes)), counts)
-        return cls(codes, starts, bars, stock * _STOCK_KEY + bars["date"], opening)
+        return cls(codes, starts, bars, stock * _STOCK_KEY + bars["date"], opening, unreadable or {})
 
     def ends(self, day: int) -> npt.NDArray[np.int64]:
         """For each stock, the position just past its newest bar before a day; its start where there is none."""

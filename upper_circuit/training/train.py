@@ -131,6 +131,7 @@ def train(
     if not by_default and not (fit_until and calibrate_until):
         raise BadInput("fit-until and calibrate-until belong together, and test-until needs both of them")
     market = Market.load(database)
+    market.require_readable()
     sessions = market.calendar.traded
     if fit_until and calibrate_until:
         split = Split.of(

@@ -45,10 +45,9 @@ def test_blocks_of_several_workers_add_up_to_the_market(extraction: Extraction, 
 
     found = extraction.extract(
         little.run_date, codes(little), data_version=1, after_each=lambda: calls.append(1), progress=False
-    ).raw
+    )
 
     whole = raw(Market.load(little.database, run_date=little.run_date).as_of(little.run_date))
-    assert found is not None
     assert STOCKS == len(found.codes)
     assert whole.codes == found.codes
     assert np.array_equal(whole.values, found.values, equal_nan=True)

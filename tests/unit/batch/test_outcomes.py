@@ -16,6 +16,7 @@ from batch.store import Day, replace
 from tests.factories import batch as factory
 from tests.factories.batch import asked
 from upper_circuit.features import raw
+from upper_circuit.market import schema
 from upper_circuit.market.bands import Bands
 from upper_circuit.market.database import Database
 from upper_circuit.market.market import Market
@@ -156,6 +157,30 @@ def test_a_stock_without_bars_has_no_outcome_once_the_date_is_settled(
         assert (RUN_DATE, 1) == tuple(
             connection.execute(sa.select(outcome_dates.c.prediction_date, outcome_dates.c.is_settled)).one()
         )
+
+
+def test_a_stock_whose_prices_are_damaged_has_its_outcome_once_they_are_mended(
+    database: Database, tmp_path: Path
+) -> None:
+    """Nothing is written of it in between, though the date is settled; the others have theirs."""
+    load(database, where(database, tmp_path), 150, 1)
+    predict(database, "run", CODES[:10], now=50)
+    packed = schema.packed_prices
+    of_it = packed.c.bse_code == CODES[3]
+    with database.writing("market") as connection:
+        rows = connection.execute(sa.select(packed).where(of_it)).all()
+        connection.execute(packed.update().where(of_it).values(payload=b"0"))
+    fill_outcomes(database, now=100)
+    without = set(outcomes(database))
+
+    with database.writing("market") as connection:
+        connection.execute(packed.delete().where(of_it))
+        connection.execute(packed.insert(), [row._asdict() for row in rows])
+        connection.execute(data_version.update().values(version=2))
+    fill_outcomes(database, now=200)
+
+    assert set(CODES[:10]) - {CODES[3]} == without
+    assert set(CODES[:10]) == set(outcomes(database))
 
 
 def test_without_runs_there_is_nothing_to_do(database: Database, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from tests.factories import batch as factory
 from tests.factories.batch import LittleMarket
 from transformer import mornings
 from transformer.known import Known
@@ -191,6 +192,28 @@ def test_prices_of_too_few_stocks_are_no_answer(own: LittleMarket) -> None:
                 await found.of(following)
 
         assert (own.run_date, 0.0) == (caught.value.missing_session, caught.value.share)
+
+    over(own, work)
+
+
+def test_damaged_prices_cost_their_stock_and_nobody_else(
+    own: LittleMarket, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its questions are refused with the reason that the batch gives; whoever asks for others has answers."""
+
+    async def work(found: Mornings) -> None:
+        before = (await found.of(own.run_date)).row("500003").copy()
+        factory.change_market(
+            own.folder, "UPDATE packed_prices SET payload = x'00' WHERE bse_code = '500004'"
+        )
+        await found.refresh()
+        morning = await found.of(own.run_date)
+
+        assert before.shape == morning.row("500003").shape
+        with pytest.raises(FeaturesUnavailable, match="packed prices cannot be read") as caught:
+            morning.at("500004")
+        assert "PRICE_MISSING" == caught.value.reason
+        assert "stock.unreadable" in caplog.messages
 
     over(own, work)
 
