@@ -56,7 +56,7 @@ class Helm:
                 break  # nobody asks what was before the two of today stood side by side
             described = state_described(each.get("description", ""), has_route=states[0].has_route)
             states.append(described or State.of(self.values(int(each["revision"]))))
-        return History(states)
+        return History(states, chart=str(revisions[0].get("chart", "")) if revisions else "")
 
     def values(self, revision: int | None = None) -> Mapping[str, Any]:
         """All values of a revision, the chart's defaults too; of the newest without one."""
@@ -64,16 +64,16 @@ class Helm:
         found: Mapping[str, Any] = self._read("get", "values", self.release, "--all", "-o", "json", *at)
         return found
 
-    def require_the_same_chart(self) -> None:
+    def require_chart(self, there: str) -> None:
         """Raise HelmFailed unless the chart here is the one the release was made from: a rollout changes slots alone."""
         try:
-            here = yaml.safe_load((self.chart / "Chart.yaml").read_text(encoding="utf-8"))["version"]
+            of = yaml.safe_load((self.chart / "Chart.yaml").read_text(encoding="utf-8"))
         except OSError as error:
             raise HelmFailed(f"no chart in {self.chart}: name it with --chart") from error
-        there = self._read("get", "metadata", self.release, "-o", "json")["version"]
+        here = f"{of['name']}-{of['version']}"
         if here != there:
             raise HelmFailed(
-                f"the release was made from version {there} of the chart, {self.chart} has {here}: "
+                f"the release was made from {there}, {self.chart} is {here}: "
                 "upgrade the release first, or give --chart the one it was made from"
             )
 

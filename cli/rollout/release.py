@@ -47,7 +47,7 @@ class Release:
         planned = made(history)
         typer.echo(f"{planned.told}\n  from {planned.before}\n  to   {planned.after}")
         self._refuse_beside_another_writer(planned)
-        self.helm.require_the_same_chart()
+        self.helm.require_chart(history.chart)
         changed: dict[str, Value] = {}
         for step in planned.steps:
             if isinstance(step, Upgrade):

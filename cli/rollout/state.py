@@ -97,6 +97,8 @@ class History:
     states: Sequence[State]
     first: Slot | None = None
     """The older slot, where revisions cannot tell."""
+    chart: str = ""
+    """Name and version of the chart that the newest revision was made from, as Helm lists it; empty without Helm."""
 
     def __post_init__(self) -> None:
         if not self.states:

@@ -10,7 +10,7 @@ from typing import Any
 from cli.rollout.helm import Helm
 
 _PROGRAM = '''#!{python}
-"""helm history, get values, get metadata, upgrade: of one release."""
+"""helm history, get values, upgrade: of one release."""
 import json, sys
 from pathlib import Path
 
@@ -24,12 +24,14 @@ if not revisions:
     sys.exit("Error: release: not found")
 if words[0] == "history":
     told_of = told["descriptions"]
-    print(json.dumps([{{"revision": at + 1, "description": told_of.get(str(at + 1), "Upgrade complete")}} for at in range(len(revisions))]))
+    listed = [
+        {{"revision": at + 1, "chart": told["chart"], "description": told_of.get(str(at + 1), "Upgrade complete")}}
+        for at in range(len(revisions))
+    ]
+    print(json.dumps(listed))
 elif words[:2] == ["get", "values"]:
     at = int(words[words.index("--revision") + 1]) if "--revision" in words else len(revisions)
     print(json.dumps(revisions[at - 1]))
-elif words[:2] == ["get", "metadata"]:
-    print(json.dumps({{"version": told["chart"]}}))
 elif words[0] == "upgrade":
     values = json.loads(json.dumps(revisions[-1]))
     for flag, setting in zip(words, words[1:]):
@@ -57,12 +59,12 @@ class HelmStandIn:
         self.program.chmod(0o755)
         self.chart = folder / "chart"
         self.chart.mkdir()
-        (self.chart / "Chart.yaml").write_text("version: 1.0.0\n", encoding="utf-8")
+        (self.chart / "Chart.yaml").write_text("name: uc\nversion: 1.0.0\n", encoding="utf-8")
         (folder / "log").touch()
         self.said: list[str] = []
         self.release()
 
-    def release(self, *revisions: dict[str, Any], chart: str = "1.0.0") -> HelmStandIn:
+    def release(self, *revisions: dict[str, Any], chart: str = "uc-1.0.0") -> HelmStandIn:
         """Values of a release's revisions, oldest first; none: there is no release."""
         told = {"revisions": list(revisions), "chart": chart, "descriptions": {}}
         (self._home / "release.json").write_text(json.dumps(told), encoding="utf-8")

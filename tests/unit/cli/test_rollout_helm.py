@@ -68,14 +68,14 @@ def test_what_helm_says_is_passed_on(stand_in):
 
 def test_a_chart_of_another_version_is_refused(stand_in):
     """A rollout changes slots, and nothing that the next chart changes."""
-    with pytest.raises(HelmFailed, match=r"made from version 0\.9\.0 of the chart, .* has 1\.0\.0"):
-        stand_in.release(values(), chart="0.9.0").helm.require_the_same_chart()
+    with pytest.raises(HelmFailed, match=r"made from uc-0\.9\.0, .* is uc-1\.0\.0"):
+        stand_in.helm.require_chart(stand_in.release(values(), chart="uc-0.9.0").helm.history(values()).chart)
 
 
 def test_a_chart_that_is_not_there_is_told(tmp_path):
     """With the option that names one."""
     with pytest.raises(HelmFailed, match="name it with --chart"):
-        Helm("uc", "markets", tmp_path, say=lambda _: None).require_the_same_chart()
+        Helm("uc", "markets", tmp_path, say=lambda _: None).require_chart("uc-1.0.0")
 
 
 def test_without_helm_it_is_said(tmp_path):
