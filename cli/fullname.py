@@ -26,12 +26,14 @@ def found_fullname(client: Any, namespace: str, release: str) -> str:
     The chart's own rule where there is none yet, or where whoever asks may not list CronJobs. `client` is a kubernetes
     ApiClient; raises urllib3's HTTPError where nobody answers.
     """
-    from kubernetes.client import ApiException, BatchV1Api
+    from kubernetes.client import ApiException, CustomObjectsApi
 
     selector = f"app.kubernetes.io/name={CHART},app.kubernetes.io/instance={release}"
     try:
-        listed = BatchV1Api(client).list_namespaced_cron_job
-        found = read(listed, namespace, label_selector=selector)["items"]
+        # As a kind that the client does not know: its own one brings classes whose import takes a second or two, before
+        # anything has been done, and a rollback is typed in a hurry.
+        listed = CustomObjectsApi(client).list_namespaced_custom_object
+        found = read(listed, "batch", "v1", namespace, "cronjobs", label_selector=selector)["items"]
     except ApiException:
         found = []
     names = [each["metadata"]["name"] for each in found if each["metadata"]["name"].endswith(_TOOLS)]
