@@ -139,7 +139,8 @@ class Market:
     def require_readable(self) -> None:
         """Raise DataUnavailable where a stock's packed prices are damaged: who needs everybody's must not go on."""
         damaged = self.histories.unreadable
-        for code, reason in damaged.items():
+        if damaged:
+            code, reason = next(iter(damaged.items()))
             raise DataUnavailable(
                 f"packed prices cannot be read: {code} ({reason}), {len(damaged)} in all; run `upper-circuit repack`"
             )

@@ -48,16 +48,15 @@ def read_histories(
 
 
 def _histories(rows: Rows, codes: Sequence[str] | None) -> Histories:
-    wanted = None if codes is None else set(codes)
+    if codes is not None:
+        wanted = set(codes)
+        rows = [row for row in rows if row[0] in wanted]
     unreadable = {
         code: f"the packed row of {year} has {len(payload)} bytes, no whole number of bars"
         for code, year, payload in rows
-        if len(payload) % BAR.itemsize and (wanted is None or code in wanted)
+        if len(payload) % BAR.itemsize
     }
-    kept = sorted(
-        (row for row in rows if row[0] not in unreadable and (wanted is None or row[0] in wanted)),
-        key=lambda row: (row[0], row[1]),
-    )
+    kept = sorted((row for row in rows if row[0] not in unreadable), key=lambda row: (row[0], row[1]))
     return Histories.of(
         [(row[0], row[2]) for row in kept], tuple(dict.fromkeys(row[0] for row in kept)), unreadable
     )

@@ -9,7 +9,7 @@ inside. Prices are adjusted with the factors whose ex-date has come by then, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +39,7 @@ class Histories:
     _keys: npt.NDArray[np.int64]
     _opening: npt.NDArray[np.int64]
     """For each bar, the position of the first bar of its history (or of what is loaded of it)."""
-    unreadable: Mapping[str, str] = field(default_factory=dict)
+    unreadable: Mapping[str, str]
     """Stocks that are not among the codes because their bytes are damaged, with the reason."""
 
     @classmethod

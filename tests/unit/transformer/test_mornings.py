@@ -27,6 +27,7 @@ from upper_circuit.errors import (
     TableMissing,
     UnknownStock,
 )
+from upper_circuit.features.catalog import COLUMN
 from upper_circuit.market import schema
 from upper_circuit.market.database import Database
 
@@ -202,7 +203,8 @@ def test_damaged_prices_cost_their_stock_and_nobody_else(
     """Its questions are refused with the reason that the batch gives; whoever asks for others has answers."""
 
     async def work(found: Mornings) -> None:
-        before = (await found.of(own.run_date)).row("500003").copy()
+        of_its_own_bars = [COLUMN[name] for name in ("rsi_14", "natr_14", "relative_volume_20")]
+        before = (await found.of(own.run_date)).row("500003")
         factory.change_market(
             own.folder, "UPDATE packed_prices SET payload = x'00' WHERE bse_code = '500004'"
         )
@@ -210,6 +212,7 @@ def test_damaged_prices_cost_their_stock_and_nobody_else(
         morning = await found.of(own.run_date)
 
         assert before.shape == morning.row("500003").shape
+        assert np.array_equal(before[0, of_its_own_bars], morning.row("500003")[0, of_its_own_bars])
         with pytest.raises(FeaturesUnavailable, match="packed prices cannot be read") as caught:
             morning.at("500004")
         assert "PRICE_MISSING" == caught.value.reason
