@@ -25,6 +25,7 @@ from cli.api import Answer, Ask, ask_at
 from cli.fullname import found_fullname
 from cli.jobs import Job, why_waiting
 from cli.raw import SECONDS, read
+from cli.trust import trusting
 from upper_circuit.errors import UpperCircuitError
 
 _GONE_SECONDS = 90.0
@@ -74,7 +75,7 @@ class Cluster:
             except config.ConfigException:
                 raise ClusterRefused(f"no cluster: {error}; set KUBECONFIG or --context") from error
             found = _OWN_NAMESPACE.read_text(encoding="utf-8").strip()
-        api, where = client.ApiClient(own), namespace or found
+        api, where = trusting(own), namespace or found
         with _telling(f"release {release}"):
             return cls(api, where, found_fullname(api, where, release))
 
