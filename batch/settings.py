@@ -9,35 +9,23 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from batch.extraction import default_workers
-from upper_circuit.errors import BadInput
+from upper_circuit.settings import MarketSettings
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
-class SettingsRefused(BadInput):
-    """A setting has a value that is not allowed; the text names variable, value and what is allowed."""
-
-
-class BatchSettings(BaseSettings):
-    """Environment variables of the same names in capitals, also from `.env`; an empty one counts as unset."""
-
-    model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, use_attribute_docstrings=True
-    )
+class BatchSettings(MarketSettings):
+    """What the morning run reads from the environment."""
 
     model_registry_path: Path = Path("data/models")
     """Root folder of the model registry."""
-    feature_dbs_path: Path = Path("data/db")
-    """Folder of market.db and predictions.db (SQLite)."""
-    database_url: str | None = Field(default=None, repr=False)
-    """A postgresql:// URL; takes the place of the folder."""
     output_dir: Path = Path("data/predictions")
     """Folder for predictions_{date}.csv, skipped_stocks_{date}.csv and report_{date}.txt; made where missing. A pod
     writes none unless it is set."""
@@ -81,13 +69,6 @@ class BatchSettings(BaseSettings):
     """Password of that login."""
     slack_webhook_url: SecretStr | None = None
     """Where high-confidence predictions are posted; https, or http to this machine. Unset: nothing is posted."""
-
-    @field_validator("database_url")
-    @classmethod
-    def _postgresql(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("postgresql://", "postgresql+psycopg://")):
-            raise ValueError("postgresql://... is allowed (unset: the SQLite files in FEATURE_DBS_PATH)")
-        return value
 
     @field_validator("preferred_model_version")
     @classmethod
@@ -154,11 +135,6 @@ class BatchSettings(BaseSettings):
         return self
 
     @property
-    def database(self) -> str | Path:
-        """Where market and predictions are."""
-        return self.database_url or self.feature_dbs_path
-
-    @property
     def output(self) -> Path | None:
         """Where files go; None in a pod for which no folder was set: the ledger has report and CSV."""
         is_set = "output_dir" in self.model_fields_set
@@ -174,20 +150,6 @@ class BatchSettings(BaseSettings):
         """Whether anybody is to be told."""
         return bool(self.notify_email_to or self.slack_webhook_url)
 
-    @classmethod
-    def read(cls, **given: Any) -> BatchSettings:
-        """From environment and `.env`; SettingsRefused, in one line, when a value is not allowed.
-
-        `given` are values of a command line, which go before; None is none.
-        """
-        try:
-            return cls(**{name: value for name, value in given.items() if value is not None})
-        except ValidationError as error:
-            faults = error.errors(include_url=False, include_context=False)
-            raise SettingsRefused(
-                "; ".join(_fault(fault["loc"], fault["input"], fault["msg"]) for fault in faults)
-            ) from None
-
 
 def _is_safe(url: str) -> bool:
     """Whether a URL can be posted to without showing a secret on the way."""
@@ -197,15 +159,3 @@ def _is_safe(url: str) -> bool:
     except ValueError:
         return False
     return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and host in _HERE))
-
-
-def _fault(loc: tuple[int | str, ...], value: object, message: str) -> str:
-    told = message.removeprefix("Value error, ")
-    if not loc:
-        return told
-    name = str(loc[0])
-    shown = "'...'" if name in _SECRET else repr(value)
-    return f"{name.upper()}={shown} is not allowed: {told[0].lower()}{told[1:]}"
-
-
-_SECRET = {"database_url", "smtp_password", "slack_webhook_url"}

@@ -11,26 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from upper_circuit.errors import SchemaOutdated
+from upper_circuit.settings import MarketSettings
 
 if TYPE_CHECKING:
     from upper_circuit.market.database import Database
 
 
-class Places(BaseSettings):
+class Places(MarketSettings):
     """Folders and database, from the environment or `.env`."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, use_attribute_docstrings=True
-    )
-
-    feature_dbs_path: Path = Path("data/db")
-    """Folder of market.db and predictions.db."""
-    database_url: str | None = Field(default=None, repr=False)
-    """A postgresql:// URL; takes the place of the folder."""
     model_registry_path: Path = Path("data/models")
     """Root of the model registry."""
 
@@ -54,8 +45,7 @@ def database(option: str | None, *, migrate: bool = False) -> Database:
     """
     from upper_circuit.market.database import Database
 
-    places = Places()
-    found = Database.at(option or places.database_url or places.feature_dbs_path)
+    found = Database.at(option or Places.read().database)
     try:
         found.require_schema()
     except SchemaOutdated:
@@ -69,4 +59,4 @@ def database(option: str | None, *, migrate: bool = False) -> Database:
 
 def registry_path(option: Path | None) -> Path:
     """The registry asked for, else that of the environment."""
-    return option or Places().model_registry_path
+    return option or Places.read().model_registry_path

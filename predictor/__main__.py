@@ -11,7 +11,8 @@ import os
 import signal
 import sys
 
-from predictor.settings import PredictorSettings, SettingsRefused
+from predictor.settings import PredictorSettings
+from upper_circuit.settings import SettingsRefused
 from upper_circuit.telemetry import logs
 
 USAGE = 2

@@ -11,16 +11,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
-from upper_circuit.errors import BadInput
+from upper_circuit.settings import Settings
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-
-
-class SettingsRefused(BadInput):
-    """A setting has a value that is not allowed; the text names variable, value and what is allowed."""
 
 
 def _bytes(value: object) -> object:
@@ -32,12 +27,8 @@ def _bytes(value: object) -> object:
     return int(match[1]) * _UNITS[match[2].upper()]
 
 
-class PredictorSettings(BaseSettings):
-    """Environment variables of the same names in capitals, also from `.env`; an empty one counts as unset."""
-
-    model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, use_attribute_docstrings=True
-    )
+class PredictorSettings(Settings):
+    """What the predictor reads from the environment."""
 
     model_registry_path: Path = Path("data/models")
     """Root folder of the model registry."""
@@ -70,20 +61,3 @@ class PredictorSettings(BaseSettings):
         if re.fullmatch(r"\d+\.\d+\.\d+", value) is None:
             raise ValueError("latest, or three numbers with dots such as 1.3.0, is allowed")
         return value
-
-    @classmethod
-    def read(cls) -> PredictorSettings:
-        """From environment and `.env`; SettingsRefused, in one line, when a value is not allowed."""
-        try:
-            return cls()
-        except ValidationError as error:
-            faults = error.errors(include_url=False, include_context=False)
-            raise SettingsRefused(
-                "; ".join(_fault(str(fault["loc"][0]), fault["input"], fault["msg"]) for fault in faults)
-            ) from None
-
-
-def _fault(name: str, value: object, message: str) -> str:
-    told = message.removeprefix("Value error, ")
-    shown = "'...'" if name == "admin_token" else repr(value)
-    return f"{name.upper()}={shown} is not allowed: {told[0].lower()}{told[1:]}"

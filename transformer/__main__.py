@@ -11,7 +11,8 @@ import os
 import signal
 import sys
 
-from transformer.settings import SettingsRefused, TransformerSettings
+from transformer.settings import TransformerSettings
+from upper_circuit.settings import SettingsRefused
 from upper_circuit.telemetry import logs
 
 USAGE = 2

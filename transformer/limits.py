@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from pydantic import SecretStr
+
 _AWAY = 5.0
 """Seconds for which a Redis that failed is not asked."""
 _CONNECTIONS = 8
@@ -103,8 +105,8 @@ class InRedis:
         await self._pool.disconnect()
 
 
-def limiter(most: int, redis_url: str | None) -> Limiter | None:
+def limiter(most: int, redis_url: SecretStr | None) -> Limiter | None:
     """The limiter that the settings ask for; None: no limit."""
     if most == 0:
         return None
-    return InMemory(most) if redis_url is None else InRedis(most, redis_url)
+    return InMemory(most) if redis_url is None else InRedis(most, redis_url.get_secret_value())

@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
-from upper_circuit.errors import BadInput
-
-
-class SettingsRefused(BadInput):
-    """A setting has a value that is not allowed; the text names variable, value and what is allowed."""
+from upper_circuit.settings import MarketSettings
 
 
 def _parts(value: object) -> object:
@@ -32,17 +27,9 @@ def _parts(value: object) -> object:
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
 
 
-class TransformerSettings(BaseSettings):
-    """Environment variables of the same names in capitals, also from `.env`; an empty one counts as unset."""
+class TransformerSettings(MarketSettings):
+    """What the transformer reads from the environment."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, use_attribute_docstrings=True
-    )
-
-    feature_dbs_path: Path = Path("data/db")
-    """Folder of market.db and predictions.db (SQLite)."""
-    database_url: str | None = Field(default=None, repr=False)
-    """A postgresql:// URL; takes the place of the folder."""
     predictor_urls: Texts = ("http://127.0.0.1:8080",)
     """Addresses of the predictor's replicas, with commas between."""
     predictor_host: str | None = None
@@ -69,7 +56,7 @@ class TransformerSettings(BaseSettings):
     """Least severe lines that are logged; WARNING leaves out the summary line of every request."""
     rate_limit_per_second: int = Field(default=100, ge=0)
     """Requests of one client address; a batch counts once. 0: no limit."""
-    redis_url: str | None = Field(default=None, repr=False)
+    redis_url: SecretStr | None = None
     """redis://... counts the requests of all processes together; unset: each process counts its own."""
     trusted_proxies: Texts = ()
     """Networks such as 10.0.0.0/8 whose X-Forwarded-For is believed; none: the peer is the client."""
@@ -86,17 +73,10 @@ class TransformerSettings(BaseSettings):
     allow_missing_tables: bool = False
     """True: answer without the features of tables that are not loaded, as the batch's --allow-missing-tables."""
 
-    @field_validator("database_url")
-    @classmethod
-    def _postgresql(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("postgresql://", "postgresql+psycopg://")):
-            raise ValueError("postgresql://... is allowed (unset: the SQLite files in FEATURE_DBS_PATH)")
-        return value
-
     @field_validator("redis_url")
     @classmethod
-    def _redis(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("redis://", "rediss://")):
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
             raise ValueError("redis://... or rediss://... is allowed (unset: counted in memory)")
         return value
 
@@ -144,31 +124,6 @@ class TransformerSettings(BaseSettings):
         return value
 
     @property
-    def database(self) -> str | Path:
-        """Where market and predictions are."""
-        return self.database_url or self.feature_dbs_path
-
-    @property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """TRUSTED_PROXIES as networks."""
         return tuple(ip_network(network) for network in self.trusted_proxies)
-
-    @classmethod
-    def read(cls) -> TransformerSettings:
-        """From environment and `.env`; SettingsRefused, in one line, when a value is not allowed."""
-        try:
-            return cls()
-        except ValidationError as error:
-            faults = error.errors(include_url=False, include_context=False)
-            raise SettingsRefused(
-                "; ".join(_fault(str(fault["loc"][0]), fault["input"], fault["msg"]) for fault in faults)
-            ) from None
-
-
-def _fault(name: str, value: object, message: str) -> str:
-    told = message.removeprefix("Value error, ")
-    shown = "'...'" if name in _SECRET else repr(value)
-    return f"{name.upper()}={shown} is not allowed: {told[0].lower()}{told[1:]}"
-
-
-_SECRET = {"database_url", "redis_url", "admin_token"}

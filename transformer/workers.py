@@ -30,11 +30,12 @@ from transformer.known import Known
 from transformer.limits import Limiter
 from transformer.mornings import Morning, Rules, make
 from transformer.openapi import describe
-from transformer.settings import SettingsRefused, TransformerSettings
+from transformer.settings import TransformerSettings
 from transformer.shared_limits import InSharedMemory
 from transformer.worker import GRACE, TransformerWorker
 from upper_circuit.errors import DataUnavailable
 from upper_circuit.market.database import Database
+from upper_circuit.settings import SettingsRefused
 from upper_circuit.telemetry import logs
 
 TIMEOUT = 120

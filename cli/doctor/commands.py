@@ -74,8 +74,8 @@ def _look_here(where: str | None, registry: Path | None, models: Sequence[str]) 
     from upper_circuit.market.days import IST
     from upper_circuit.models.registry import Registry
 
-    places, now = Places(), datetime.now(IST)
-    database = Database.at(where or places.database_url or places.feature_dbs_path)
+    now = datetime.now(IST)
+    database = Database.at(where or Places.read().database)
     root = registry_path(registry)
     return [
         *database_findings(look_at_database(database, now=now), now.date()),

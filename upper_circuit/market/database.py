@@ -16,6 +16,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from upper_circuit.errors import SchemaOutdated
+from upper_circuit.market.location import is_postgresql
 
 REVISION = "0004"
 """The newest migration; a contract test holds it to the migrations folder."""
@@ -37,11 +38,11 @@ class Database:
 
     @classmethod
     def at(cls, location: str | Path, *, kept_open: bool = False) -> Database:
-        """The database in a folder (SQLite) or at a `postgresql://` URL. Opens no connection yet.
+        """The database in a folder (SQLite) or at a `postgresql://` URL; BadInput for another. Opens no connection yet.
 
         `kept_open`: a thread's SQLite connection stays open with the pages it has read, for who reads block after block.
         """
-        if str(location).startswith(("postgresql://", "postgresql+psycopg://")):
+        if is_postgresql(location):
             url = sa.make_url(str(location)).set(drivername="postgresql+psycopg")
             engine = sa.create_engine(url, pool_pre_ping=True, pool_size=4, max_overflow=4)
             sa.event.listen(engine, "connect", _notice_dead_clients)

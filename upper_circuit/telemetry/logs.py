@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 _IDS: ContextVar[dict[str, Any] | None] = ContextVar("ids", default=None)
 _SECRET_NAME = re.compile(r"password|secret|token|authorization|webhook", re.IGNORECASE)
-_SECRET_IN_URL = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]+(?=@)")
+_SECRET_IN_URL = re.compile(r"(?<=://)[^/@:\s]*:[^\s\"']+(?=@)|(?<=[?&])(?:ssl)?password=[^&\s\"']+")
 _HIDDEN = "***"
 
 

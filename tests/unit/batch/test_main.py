@@ -13,8 +13,8 @@ from batch.exits import Exit
 from batch.extraction import WorkersLost
 from batch.interruption import Interrupted
 from batch.ledger import NoSuchShard, RunEnded
-from batch.settings import SettingsRefused
 from upper_circuit import errors
+from upper_circuit.settings import SettingsRefused
 
 DAY = date(2025, 11, 14)
 

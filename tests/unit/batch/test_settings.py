@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from batch.extraction import default_workers
-from batch.settings import BatchSettings, SettingsRefused
+from batch.settings import BatchSettings
+from upper_circuit.settings import SettingsRefused
 
 
 @pytest.fixture(autouse=True)

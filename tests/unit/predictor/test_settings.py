@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from predictor.settings import PredictorSettings, SettingsRefused
+from predictor.settings import PredictorSettings
+from upper_circuit.settings import SettingsRefused
 
 
 @pytest.fixture(autouse=True)

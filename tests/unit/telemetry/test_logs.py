@@ -79,6 +79,8 @@ def test_lines_below_the_level_are_not_written(lines: io.StringIO) -> None:
         {"smtp_password": "hunter2"},
         {"headers": {"Authorization": "Bearer hunter2"}},
         {"database": "postgresql://me:hunter2@host/db"},
+        {"database": "postgresql://me:/hunter2@9@host/db"},
+        {"database": "postgresql://host/db?user=me&password=hunter2"},
         {"tried": ["a", "postgresql+psycopg://me:hunter2@host/db"]},
         {"webhook_url": "https://hooks.example/hunter2"},
     ],

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.factories.processes import ROOT
-from transformer.settings import SettingsRefused, TransformerSettings
+from transformer.settings import TransformerSettings
+from upper_circuit.settings import SettingsRefused
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +88,20 @@ def test_a_wrong_value_is_one_clear_line(
     assert allowed in told
     assert "\n" not in told
     assert "u:p" not in told
+
+
+def test_what_the_program_was_started_with_is_told_without_secrets() -> None:
+    """All settings stand in the first line of the log."""
+    secret = "pa/ss@hunter2"  # noqa: S105
+    settings = TransformerSettings(
+        database_url=f"postgresql://u:{secret}@h/d",  # type: ignore[arg-type]
+        redis_url=f"redis://h?password={secret}",  # type: ignore[arg-type]
+        admin_token=secret,  # type: ignore[arg-type]
+    )
+
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in str(settings.model_dump(mode="json"))
+    assert f"postgresql://u:{secret}@h/d" == settings.database
 
 
 def test_the_program_ends_with_2_and_that_line(tmp_path: Path) -> None:

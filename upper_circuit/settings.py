@@ -1,0 +1,80 @@
+"""
+How every program reads what a person or a chart has set: environment and `.env`, once, at the start.
+
+Kept here once, since each program has settings of its own but all of them must refuse a wrong value in the same one
+line, and none may ever show a secret: neither in that line nor in the line that says what it was started with.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Self, get_args
+
+from pydantic import AfterValidator, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from upper_circuit.errors import BadInput
+from upper_circuit.market.location import POSTGRESQL
+
+
+class SettingsRefused(BadInput):
+    """A setting has a value that is not allowed; the text names variable, value and what is allowed."""
+
+
+def _postgresql(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(POSTGRESQL):
+        raise ValueError("postgresql://... is allowed (unset: the SQLite files in FEATURE_DBS_PATH)")
+    return url
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql)]
+"""Where a PostgreSQL is, with the password in it."""
+
+
+class Settings(BaseSettings):
+    """Environment variables of the fields' names in capitals, also from `.env`; an empty one counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, use_attribute_docstrings=True
+    )
+
+    @classmethod
+    def read(cls, **given: Any) -> Self:
+        """From environment and `.env`; SettingsRefused, in one line, when a value is not allowed.
+
+        `given` are values of a command line, which go before; None is none.
+        """
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_context=False)
+            raise SettingsRefused(
+                "; ".join(cls._fault(fault["loc"], fault["input"], fault["msg"]) for fault in faults)
+            ) from None
+
+    @classmethod
+    def _fault(cls, loc: tuple[int | str, ...], value: object, message: str) -> str:
+        told = message.removeprefix("Value error, ")
+        if not loc:
+            return told  # of several settings together: it names them itself
+        name = str(loc[0])
+        shown = "'...'" if _is_secret(cls.model_fields[name].annotation) else repr(value)
+        return f"{name.upper()}={shown} is not allowed: {told[0].lower()}{told[1:]}"
+
+
+class MarketSettings(Settings):
+    """Where market and predictions are: a folder of SQLite files, or a PostgreSQL."""
+
+    feature_dbs_path: Path = Path("data/db")
+    """Folder of market.db and predictions.db (SQLite)."""
+    database_url: DatabaseUrl | None = None
+    """A postgresql:// URL; takes the place of the folder."""
+
+    @property
+    def database(self) -> str | Path:
+        """What `Database.at` takes."""
+        return self.database_url.get_secret_value() if self.database_url else self.feature_dbs_path
+
+
+def _is_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(_is_secret(part) for part in get_args(annotation))
