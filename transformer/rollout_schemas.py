@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from transformer.schemas import Code, Described, Share
+from upper_circuit.rollout import LONGEST, Action
 
-Text = Annotated[str, Field(max_length=500)]
-Action = Literal["start", "promote", "abort", "rollback", "finish"]
+Text = Annotated[str, Field(max_length=LONGEST)]
 
 
 class Comparable(Described):

@@ -16,11 +16,9 @@ from transformer.questions import Malformed
 from upper_circuit.errors import DatabaseAway
 from upper_circuit.market.database import Database
 from upper_circuit.market.schema import rollout_steps
+from upper_circuit.rollout import ACTIONS, LONGEST
 
-ACTIONS = ("start", "promote", "abort", "rollback", "finish")
 _FIELDS = ("who", "action", "from", "to", "why")
-_LONGEST = 500
-"""Characters of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +40,8 @@ class Step:
         if not isinstance(document, dict) or set(document) != set(_FIELDS):
             raise Malformed(f"a step has exactly the fields {', '.join(_FIELDS)}")
         for name in _FIELDS:
-            if (
-                not isinstance(document[name], str)
-                or len(document[name]) > _LONGEST
-                or "\0" in document[name]
-            ):
-                raise Malformed(f"{name} must be a text of at most {_LONGEST} characters")
+            if not isinstance(document[name], str) or len(document[name]) > LONGEST or "\0" in document[name]:
+                raise Malformed(f"{name} must be a text of at most {LONGEST} characters")
         if document["action"] not in ACTIONS:
             raise Malformed(f"action is {document['action']!r:.40}; {', '.join(ACTIONS)} are known")
         return cls(*(document[name] for name in _FIELDS))

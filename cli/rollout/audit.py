@@ -18,6 +18,7 @@ from cli.cluster import Cluster, ClusterRefused
 from cli.rollout.plan import Plan
 from cli.rollout.slots import pods_of
 from cli.rollout.state import SLOTS
+from upper_circuit.rollout import LONGEST
 
 PATH = "/api/v1/rollout"
 
@@ -27,7 +28,13 @@ def record(cluster: Cluster, values: Mapping[str, Any], plan: Plan, why: str) ->
     where = _token(cluster, values)
     if where is None:
         return "not recorded: adminToken.existingSecret is not set, so the admin routes are off"
-    step = {"who": login(), "action": plan.action, "from": plan.before, "to": plan.after, "why": why}
+    step = {
+        "who": login(),
+        "action": plan.action,
+        "from": plan.before,
+        "to": plan.after,
+        "why": why[:LONGEST],
+    }
     try:
         return _post(cluster, json.dumps(step).encode(), cluster.secret(*where).strip())
     except (ClusterRefused, OSError, http.client.HTTPException) as error:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
 from cli.rollout.state import SLOTS, History, Slot, SlotState, State, other
 from upper_circuit.errors import UpperCircuitError
 from upper_circuit.models.version import ModelVersion
+from upper_circuit.rollout import Action
 
 Value = bool | int | str
 Change = Mapping[str, Value]
-Kind = Literal["start", "promote", "abort", "rollback", "finish"]
 
 
 class RolloutRefused(UpperCircuitError):
@@ -47,7 +46,7 @@ Step = Upgrade | Ready
 class Plan:
     """What a command will do."""
 
-    action: Kind
+    action: Action
     steps: tuple[Step, ...]
     told: str
     """What will be, in a sentence."""
@@ -66,6 +65,10 @@ class Plan:
             if isinstance(step, Upgrade)
             for path, value in step.change.items()
         }
+
+    def stopped(self, now: State, changed: Change) -> Plan:
+        """The same with what was reached, where it ended after some of its changes."""
+        return replace(self, after=described(now, changed))
 
 
 def start(history: History, version: str, *, weight: int, mirror: int, serving: str | None) -> Plan:
@@ -225,7 +228,7 @@ def state_described(text: str, *, has_route: bool) -> State | None:
     return State(slots, weights, int(found["mirror"] or 0), has_route)
 
 
-def _plan(action: Kind, now: State, steps: list[Step], told: str, then: str) -> Plan:
+def _plan(action: Action, now: State, steps: list[Step], told: str, then: str) -> Plan:
     plan = Plan(action, tuple(steps), told, then)
     return Plan(action, plan.steps, told, then, described(now), described(now, plan.change))
 

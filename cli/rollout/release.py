@@ -20,6 +20,7 @@ from cli.rollout import audit, gitops, slots
 from cli.rollout.helm import Helm, HelmFailed, as_values
 from cli.rollout.plan import Plan, Ready, RolloutRefused, Upgrade, Value, description
 from cli.rollout.state import SLOTS, History
+from upper_circuit.errors import UpperCircuitError
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +50,21 @@ class Release:
         self._refuse_beside_another_writer(planned)
         self.helm.require_chart(history.chart)
         changed: dict[str, Value] = {}
-        for step in planned.steps:
-            if isinstance(step, Upgrade):
-                changed |= step.change
-                self._upgrade(step, description(history.now, changed))
-            else:
-                self._wait(step, patience)
+        try:
+            for step in planned.steps:
+                if isinstance(step, Upgrade):
+                    self._upgrade(step, description(history.now, {**changed, **step.change}))
+                    changed |= step.change
+                else:
+                    self._wait(step, patience)
+        except (UpperCircuitError, KeyboardInterrupt) as stopped:
+            if changed and not self.dry_run:
+                self._write_down(values, planned.stopped(history.now, changed), _stopped(why, stopped))
+            raise
         if self.dry_run:
             typer.echo("nothing was done")
             return
-        complaint = audit.record(self.cluster, values, planned, why)
-        if complaint:
-            typer.echo(f"warning: {complaint}", err=True)
+        self._write_down(values, planned, why)
         typer.echo(f"next: {planned.next}")
 
     def look(self) -> tuple[Mapping[str, Any], History]:
@@ -94,6 +98,11 @@ class Release:
         if not self.dry_run:
             slots.wait_until_ready(self.cluster, step.slot, typer.echo, within=patience)
 
+    def _write_down(self, values: Mapping[str, Any], done: Plan, why: str) -> None:
+        complaint = audit.record(self.cluster, values, done, why)
+        if complaint:
+            typer.echo(f"warning: {complaint}", err=True)
+
     def _refuse_beside_another_writer(self, planned: Plan) -> None:
         other = self.writer()
         if other:
@@ -102,3 +111,8 @@ class Release:
                 f"{other} writes the values of this release, so nothing was changed here. Change them there"
                 f"{', one after the other' if len(changes) > 1 else ''}:\n" + "---\n".join(changes)
             )
+
+
+def _stopped(why: str, because: BaseException) -> str:
+    told = f"stopped half way: {str(because) or 'by hand'}"
+    return f"{why}; {told}" if why else told

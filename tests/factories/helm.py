@@ -32,6 +32,8 @@ if words[0] == "history":
 elif words[:2] == ["get", "values"]:
     at = int(words[words.index("--revision") + 1]) if "--revision" in words else len(revisions)
     print(json.dumps(revisions[at - 1]))
+elif words[0] == "upgrade" and told["refusal"]:
+    sys.exit(told["refusal"])
 elif words[0] == "upgrade":
     values = json.loads(json.dumps(revisions[-1]))
     for flag, setting in zip(words, words[1:]):
@@ -66,9 +68,14 @@ class HelmStandIn:
 
     def release(self, *revisions: dict[str, Any], chart: str = "uc-1.0.0") -> HelmStandIn:
         """Values of a release's revisions, oldest first; none: there is no release."""
-        told = {"revisions": list(revisions), "chart": chart, "descriptions": {}}
+        told = {"revisions": list(revisions), "chart": chart, "descriptions": {}, "refusal": ""}
         (self._home / "release.json").write_text(json.dumps(told), encoding="utf-8")
         return self
+
+    def refuses(self, why: str) -> None:
+        """From now on every upgrade is refused."""
+        kept = self._home / "release.json"
+        kept.write_text(json.dumps({**json.loads(kept.read_text(encoding="utf-8")), "refusal": why}))
 
     @property
     def helm(self) -> Helm:

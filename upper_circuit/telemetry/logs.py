@@ -49,7 +49,7 @@ def configure(level: str = "INFO", *, stream: TextIO | None = None) -> None:
         ],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.dict_tracebacks,
+            _stack_without_locals(),
             without_secrets,
             structlog.processors.JSONRenderer(default=str),
         ],
@@ -59,6 +59,14 @@ def configure(level: str = "INFO", *, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+
+
+def _stack_without_locals() -> Any:
+    """Frames with file, line and function. What stood in their variables is anybody's: headers, tokens, a password."""
+    from structlog.processors import ExceptionRenderer  # noqa: PLC0415
+    from structlog.tracebacks import ExceptionDictTransformer  # noqa: PLC0415
+
+    return ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
 
 
 def _add_ids(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

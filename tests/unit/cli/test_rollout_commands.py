@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,13 @@ from typer.testing import CliRunner, Result
 from cli.api import Answer
 from cli.cluster import Cluster
 from cli.rollout.commands import app
+from cli.rollout.helm import HelmFailed
 from cli.rollout.plan import RolloutRefused
 from cli.rollout.slots import NotReady
 from tests.factories.clusters import ClusterInMemory, http_route, inference_service, pod
 from tests.factories.helm import HelmStandIn
 from tests.factories.rollouts import values
+from upper_circuit.rollout import LONGEST
 from upper_circuit.telemetry.metrics import HttpMetrics
 
 TOKEN = {"existingSecret": "admin", "key": "token"}
@@ -204,6 +207,35 @@ def test_a_canary_that_does_not_get_ready_says_why(desk: Desk) -> None:
         desk.run("start", "1.1.0", "--weight", "10", "--timeout", "0")
 
     assert 1 == len(desk.helm.upgrades)
+
+
+def test_a_step_that_ends_half_way_is_written_down_as_far_as_it_came(desk: Desk) -> None:
+    """The slot runs, its weight was never given; whoever reads the history must see both."""
+    desk.cluster.with_slot("b", ready=False)
+    because = {"error": "no usable XGBoost model: " + "x" * 600}
+    desk.cluster.answers["b-predictor-0/v2/models/upper-circuit/ready"] = Answer(
+        503, json.dumps(because).encode()
+    )
+
+    with pytest.raises(NotReady):
+        desk.run("start", "1.1.0", "--weight", "10", "--timeout", "0", "--why", "newer data")
+
+    [(_, _, step, _)] = desk.cluster.sent
+    assert ("start", "a 1.0.0 100", "a 1.0.0 100, b 1.1.0 0") == tuple(
+        step[name] for name in ("action", "from", "to")
+    )
+    assert step["why"].startswith("newer data; stopped half way: slot b is not ready after 0 s")
+    assert LONGEST == len(step["why"])
+
+
+def test_a_step_that_changed_nothing_is_no_row(desk: Desk) -> None:
+    """Helm refused the first change."""
+    desk.helm.refuses("no")
+
+    with pytest.raises(HelmFailed):
+        desk.run("start", "1.1.0")
+
+    assert [] == desk.cluster.sent
 
 
 def test_status_tells_weights_versions_and_what_is_wrong(desk: Desk) -> None:

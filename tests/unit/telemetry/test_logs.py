@@ -95,8 +95,9 @@ def test_secrets_reach_no_line(lines: io.StringIO, facts: dict[str, Any]) -> Non
 
 
 def fail() -> None:
-    """Says too much."""
-    raise OSError("no route to postgresql://me:hunter2@host/db")
+    """Says too much, and has more in its variables than it says."""
+    connect, headers = "host=host password=hunter2", [(b"authorization", b"Bearer hunter2")]
+    raise OSError("no route to postgresql://me:hunter2@host/db", len(connect), len(headers))
 
 
 def test_an_errors_stack_is_in_its_line_without_secrets(lines: io.StringIO) -> None:
@@ -108,4 +109,7 @@ def test_an_errors_stack_is_in_its_line_without_secrets(lines: io.StringIO) -> N
 
     [line] = told(lines)
     assert "OSError" == line["exception"][0]["exc_type"]
+    assert ["test_an_errors_stack_is_in_its_line_without_secrets", "fail"] == [
+        frame["name"] for frame in line["exception"][0]["frames"]
+    ]
     assert "hunter2" not in lines.getvalue()
