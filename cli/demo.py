@@ -29,11 +29,11 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where everything is made")] = Path("data/demo"),
 ) -> None:
     """Make or import a market, train and promote a model, score the newest morning, ask the API for its first stock."""
-    import getpass
     import json
 
     from batch.predictor import BatchPredictor
     from cli.ingest import load_history
+    from cli.login import login
     from cli.pair import free_port, pair
     from cli.serve import settings_of
     from cli.train import train_and_report
@@ -58,7 +58,7 @@ def demo(
         trained = train_and_report(database, registry, reports=folder / "reports")
         version = trained.manifest.version
         _step(f"$ upper-circuit models promote {version} {models}")
-        registry.promote(version, by=getpass.getuser(), at=dt.datetime.now(dt.UTC), fingerprint=FINGERPRINT)
+        registry.promote(version, by=login(), at=dt.datetime.now(dt.UTC), fingerprint=FINGERPRINT)
     calendar = load_calendar(database)
     morning = calendar.next_session(calendar.newest + dt.timedelta(days=1))
     _step(f"$ upper-circuit score --date {morning} {places} {models}")

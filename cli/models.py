@@ -8,13 +8,15 @@ each of them says which comes next.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.push import push
-from cli.receive import login, receive
+from cli.cluster import RELEASE, ContextOption, NamespaceOption, ReleaseOption
+from cli.login import login
+from cli.places import RegistryOption, registry_path
+from cli.push import promote_there, push
+from cli.receive import receive
 from cli.tables import aligned
 from upper_circuit.errors import ModelRejected
 
@@ -25,26 +27,22 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Models: list, show, verify, promote, and into a cluster.", no_args_is_help=True)
 
-RegistryPath = Annotated[
-    Path, typer.Option("--registry", envvar="MODEL_REGISTRY_PATH", help="Folder of the model registry.")
-]
 VersionName = Annotated[
     str, typer.Argument(metavar="VERSION", help="Such as 1.3.0, or latest (the promoted one).")
 ]
-_DEFAULT = Path("data/models")
 
 
 @app.command("list")
-def list_models(registry: RegistryPath = _DEFAULT) -> None:
+def list_models(registry: RegistryOption = None) -> None:
     """Every version, which one is promoted, and what lies there without being one."""
     from upper_circuit.models.registry import Registry
 
-    models = Registry(registry)
+    models = Registry(registry_path(registry))
     versions, promoted = models.versions(), models.promoted()
     for path in models.ignored():
         typer.echo(f"ignored: {path} (no version, or left by a publish that was cut short)")
     if not versions:
-        typer.echo(f"no models in {registry}\nnext: upper-circuit train --help")
+        typer.echo(f"no models in {models.root}\nnext: upper-circuit train --help")
         return
 
     head = ("VERSION", "PROMOTED", "CREATED", "FITTED ON", "TEST F1", "PR-AUC", "SIZE")
@@ -58,11 +56,11 @@ def list_models(registry: RegistryPath = _DEFAULT) -> None:
 
 
 @app.command()
-def show(version: VersionName, registry: RegistryPath = _DEFAULT) -> None:
+def show(version: VersionName, registry: RegistryOption = None) -> None:
     """A version's facts: training window, calibration, metrics beside their base rates."""
     from upper_circuit.models.registry import Registry
 
-    models = Registry(registry)
+    models = Registry(registry_path(registry))
     manifest = models.manifest(_version(models, version))
     window = manifest.window
     tested = f", tested until {window.test_until}" if window.test_until else ", not tested"
@@ -85,12 +83,12 @@ def show(version: VersionName, registry: RegistryPath = _DEFAULT) -> None:
 
 
 @app.command()
-def verify(version: VersionName, registry: RegistryPath = _DEFAULT) -> None:
+def verify(version: VersionName, registry: RegistryOption = None) -> None:
     """Prove a version: files, hash, structure, fingerprint, golden rows."""
     from upper_circuit.features import FINGERPRINT
     from upper_circuit.models.registry import Registry
 
-    models = Registry(registry)
+    models = Registry(registry_path(registry))
     manifest = models.verify(_version(models, version), fingerprint=FINGERPRINT)
     typer.echo(
         f"{manifest.version} is sound: {manifest.trees} trees, {manifest.size_bytes:,} bytes as published, "
@@ -103,16 +101,26 @@ def verify(version: VersionName, registry: RegistryPath = _DEFAULT) -> None:
 @app.command()
 def promote(
     version: VersionName,
-    registry: RegistryPath = _DEFAULT,
+    *,
+    registry: RegistryOption = None,
     by: Annotated[
         str | None, typer.Option(help="Who promotes, for the log; your login name by default.")
     ] = None,
+    namespace: NamespaceOption = None,
+    release: ReleaseOption = RELEASE,
+    context: ContextOption = None,
 ) -> None:
-    """Make a version what `latest` means, once it is proven. Promoting the former one is the way back."""
+    """Make a version what `latest` means, once it is proven. Promoting the former one is the way back.
+
+    With --namespace: in the registry of that release, where the version must be.
+    """
     from upper_circuit.features import FINGERPRINT
     from upper_circuit.models.registry import Registry
 
-    models = Registry(registry)
+    if namespace is not None:
+        promote_there(version, by=by or login(), namespace=namespace, release=release, context=context)
+        return
+    models = Registry(registry_path(registry))
     wanted = _version(models, version)
     before = models.promote(wanted, by=by or login(), at=datetime.now(UTC), fingerprint=FINGERPRINT)
     if before == wanted:

@@ -9,12 +9,14 @@ gate, twice: here, before anything is sent, and there, before anything is seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from cli.cluster import RELEASE, ContextOption, NamespaceOption, ReleaseOption
+from cli.cluster import RELEASE, Cluster, ContextOption, NamespaceOption, ReleaseOption
+from cli.jobs import Job
+from cli.login import login
+from cli.places import RegistryOption, registry_path
 
 START_SECONDS = 300.0
 """How long the pod may take to start: its image may have to be fetched first."""
@@ -25,46 +27,65 @@ def push(
     *,
     version: Annotated[str, typer.Argument(metavar="VERSION", help="Such as 1.3.0, or latest.")],
     promote: Annotated[bool, typer.Option("--promote", help="Make it what `latest` means there.")] = False,
-    registry: Annotated[
-        Path, typer.Option("--registry", envvar="MODEL_REGISTRY_PATH", help="Folder of the model registry.")
-    ] = Path("data/models"),
+    registry: RegistryOption = None,
     namespace: NamespaceOption = None,
     release: ReleaseOption = RELEASE,
     context: ContextOption = None,
 ) -> None:
     """Prove a version and copy it into the registry of a release. One that is there already stays as it is."""
-    from cli.cluster import Cluster
-    from cli.jobs import job_from
     from cli.parcel import pack, pieces, read_folder
-    from cli.receive import login
     from upper_circuit.features import FINGERPRINT
     from upper_circuit.models.registry import Registry
     from upper_circuit.models.version import ModelVersion
 
-    models = Registry(registry)
+    models = Registry(registry_path(registry))
     wanted = models.latest() if version == "latest" else ModelVersion.parse(version)
     models.verify(wanted, fingerprint=FINGERPRINT)
     parcel = pack(str(wanted), read_folder(models.folder(wanted)))
 
     cluster = Cluster.at(context, namespace, release)
-    name = job_name(cluster.name, str(wanted))
-    job = job_from(cluster.cron_job("tools"), name, arguments(promote=promote, by=login()))
-    if cluster.jobs([name]):  # of a former push, ended or left alone by whoever began it
-        cluster.delete(name)
-    made = cluster.create(job)
+    name = job_name(cluster.name, "push", str(wanted))
+    made = _made_anew(cluster, name, arguments(promote=promote, by=login()))
     typer.echo(f"{wanted} is sound; Job {name} in namespace {cluster.namespace} takes {len(parcel):,} bytes")
     pod = cluster.running_pod(made, within=START_SECONDS)
     cluster.feed(pod, pieces(parcel), within=PROVE_SECONDS)
-    is_done = cluster.ended(pod["metadata"]["name"], within=PROVE_SECONDS)
-    typer.echo(cluster.log(pod["metadata"]["name"]).rstrip(), err=not is_done)
-    if not is_done:
-        raise typer.Exit(1)
+    _tell_end(cluster, pod)
     typer.echo(f"next: {after(str(wanted), promote=promote)}")
 
 
-def job_name(fullname: str, version: str) -> str:
-    """The name of a version's Job."""
-    return f"{fullname}-push-{version.replace('.', '-')}"
+def promote_there(version: str, *, by: str, namespace: str, release: str, context: str | None) -> None:
+    """Let a Job of the release promote a version that is in its registry; ends the command with 1 where it says no."""
+    from upper_circuit.models.version import ModelVersion
+
+    wanted = str(ModelVersion.parse(version))
+    cluster = Cluster.at(context, namespace, release)
+    name = job_name(cluster.name, "promote", wanted)
+    made = _made_anew(cluster, name, ("models", "promote", wanted, "--by", by))
+    typer.echo(f"Job {name} in namespace {cluster.namespace}")
+    _tell_end(cluster, cluster.running_pod(made, within=START_SECONDS))
+    typer.echo(f"next: {after(wanted, promote=True)}")
+
+
+def _made_anew(cluster: Cluster, name: str, words: Sequence[str]) -> Job:
+    from cli.jobs import job_from
+
+    job = job_from(cluster.cron_job("tools"), name, words)
+    if cluster.jobs([name]):  # of a former time, ended or left alone by whoever began it
+        cluster.delete(name)
+    return cluster.create(job)
+
+
+def _tell_end(cluster: Cluster, pod: dict[str, Any]) -> None:
+    name = pod["metadata"]["name"]
+    is_done = cluster.ended(name, within=PROVE_SECONDS)
+    typer.echo(cluster.log(name).rstrip(), err=not is_done)
+    if not is_done:
+        raise typer.Exit(1)
+
+
+def job_name(fullname: str, action: str, version: str) -> str:
+    """The name of the Job that pushes or promotes a version."""
+    return f"{fullname}-{action}-{version.replace('.', '-')}"
 
 
 def arguments(*, promote: bool, by: str) -> Sequence[str]:

@@ -8,19 +8,18 @@ appears by one rename. Imports no client of Kubernetes: this runs in a lean imag
 
 from __future__ import annotations
 
-import getpass
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cli.login import login
+from cli.places import RegistryOption, registry_path
+
 
 def receive(
-    registry: Annotated[
-        Path, typer.Option("--registry", envvar="MODEL_REGISTRY_PATH", help="Folder of the model registry.")
-    ],
+    registry: RegistryOption = None,
     promote: Annotated[bool, typer.Option(help="Make it what `latest` means, once it is in.")] = False,
     by: Annotated[str | None, typer.Option(help="Who promotes, for the log.")] = None,
 ) -> None:
@@ -31,7 +30,7 @@ def receive(
     from upper_circuit.models.version import ModelVersion
 
     name, files = unpack(sys.stdin.buffer)
-    version, models = ModelVersion.parse(name), Registry(registry)
+    version, models = ModelVersion.parse(name), Registry(registry_path(registry))
     size = sum(map(len, files.values()))
     if models.adopt(version, files, fingerprint=FINGERPRINT):
         typer.echo(f"{version} is proven and published: {len(files)} files, {size:,} bytes")
@@ -40,11 +39,3 @@ def receive(
     if promote:
         before = models.promote(version, by=by or login(), at=datetime.now(UTC), fingerprint=FINGERPRINT)
         typer.echo(f"{version} is promoted" if before != version else f"{version} stays promoted")
-
-
-def login() -> str:
-    """Who types, for logs."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "unknown"

@@ -8,13 +8,13 @@ and not undone: at 09:10 the traffic matters more.
 
 from __future__ import annotations
 
-import getpass
 import http.client
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from cli.cluster import Cluster, ClusterRefused
+from cli.login import login
 from cli.rollout.plan import Plan
 from cli.rollout.slots import pods_of
 from cli.rollout.state import SLOTS
@@ -65,11 +65,3 @@ def _post(cluster: Cluster, body: bytes, token: str) -> str | None:
                 return None
             trouble = f"{name} answered {answer.status}: {answer.body.decode(errors='replace')[:200]}"
     return f"not recorded: {trouble}"
-
-
-def login() -> str:
-    """Who types."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "unknown"

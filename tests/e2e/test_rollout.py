@@ -222,11 +222,11 @@ def test_a_reload_takes_the_promoted_model_on_every_replica_and_loses_no_request
 
     with stocks.load(SEED + 1) as load:
         until_all(release, load, OLD)
-        person.in_cluster("promote-new", "models", "promote", NEW, "--by", "desk")
+        person.types("models", "promote", NEW)
         assert [("swapped", NEW)] * 2 == reload()
         until_all(release, load, NEW)
         release.namespace.wait(lambda: not _in_memory(release, OLD), within=90, what="the old model gone")
-        person.in_cluster("promote-old", "models", "promote", OLD, "--by", "desk")
+        person.types("models", "promote", OLD)
         assert [("swapped", OLD)] * 2 == reload()
         until_all(release, load, OLD)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class ApiServer(ThreadingHTTPServer):
-    """Answers by path: an object, a text, or a status; 404 to everything else."""
+    """Answers by path: an object, a text, a status, or what a call gives; 404 to everything else."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -33,6 +33,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer({})
 
     def _answer(self, found: Any) -> None:
+        found = found() if callable(found) else found
         status, body = (found, {"message": f"status {found}"}) if isinstance(found, int) else (200, found)
         if isinstance(found, tuple):
             status, body = found[0], {"message": found[1]}

@@ -3,8 +3,8 @@ Which model answers, and what happens when the one that should cannot.
 
 Loading is slow and may fail, answering may do neither. So whoever answers takes a `LoadedModel` once and keeps it for
 the whole answer, while loading, swapping and forgetting happen behind a lock. A version that cannot be loaded is
-replaced by an older one that can, and never in silence: the reason travels with every answer, a metric counts it, and
-one line of this module's logger (level ERROR) says it. Times are those of the clock passed in.
+replaced by an older one that can, and never in silence: the reason travels with every answer, a metric says it as long
+as it lasts, and so does one line of this module's logger (level ERROR). Times are those of the clock passed in.
 """
 
 from __future__ import annotations
@@ -114,10 +114,7 @@ class ModelLoader:
             if wanted is not None:
                 return self._first_usable(model_type, wanted)
             loaded = self._memory.present(model_type)  # by whoever held the lock
-            if loaded is None:
-                loaded = self._first_usable(model_type, None)
-                self._memory.put_in_charge(model_type, loaded)
-            return loaded
+            return loaded or self._next_in_charge(model_type)
 
     async def load_model_async(
         self, model_type: str = MODEL_TYPE, version: str = LATEST, *, executor: Executor | None = None
@@ -134,11 +131,10 @@ class ModelLoader:
         with self._one_at_a_time:
             before = self._memory.present(model_type)
             try:
-                loaded = self._first_usable(model_type, None)
+                loaded = self._next_in_charge(model_type)
             except ModelUnavailable:
                 self._metrics.swaps.labels("failed").inc()
                 raise
-            self._memory.put_in_charge(model_type, loaded)
             same = before is not None and before.served == loaded.served
             result: Literal["swapped", "unchanged"] = "unchanged" if same else "swapped"
             self._metrics.swaps.labels(result).inc()
@@ -180,7 +176,10 @@ class ModelLoader:
                     raise NoUsableModel(model_type, str(error)) from error
         first = requested or promoted
         if first is None:
-            because = f"no version is promoted in {self._registry.root}; `upper-circuit models promote VERSION` does it"
+            because = (
+                f"no version is promoted in {self._registry.root}; `upper-circuit models promote VERSION` does it, "
+                "in a cluster with --namespace, or `models push VERSION --promote` where it is not there yet"
+            )
             raise NoUsableModel(model_type, because)
         yield first
         if self._policy.strict:
@@ -190,6 +189,18 @@ class ModelLoader:
         for version in reversed(self._registry.versions(model_type)):
             if version < (promoted or first) and version != first:
                 yield version
+
+    def _next_in_charge(self, model_type: str) -> LoadedModel:
+        try:
+            loaded = self._first_usable(model_type, None)
+        except ModelUnavailable:
+            self._metrics.last_load_failed.set(1)
+            raise
+        self._memory.put_in_charge(model_type, loaded)
+        is_fallback = loaded.fallback_because is not None
+        self._metrics.is_fallback.set(is_fallback)
+        self._metrics.last_load_failed.set(is_fallback)
+        return loaded
 
     def _first_usable(self, model_type: str, wanted: ModelVersion | None) -> LoadedModel:
         failures: list[str] = []

@@ -92,7 +92,7 @@ def test_a_pod_says_why_it_waits() -> None:
 
 def test_a_push_is_a_job_of_its_version() -> None:
     """Who promotes is written down by name, and the next command follows from whether it was promoted."""
-    assert "upper-circuit-push-1-3-0" == job_name("upper-circuit", "1.3.0")
+    assert "upper-circuit-push-1-3-0" == job_name("upper-circuit", "push", "1.3.0")
     assert ("models", "receive") == arguments(promote=False, by="asha")
     assert ("models", "receive", "--promote", "--by", "asha") == arguments(promote=True, by="asha")
     assert "upper-circuit rollout start 1.3.0" == after("1.3.0", promote=False)
