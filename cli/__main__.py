@@ -63,6 +63,11 @@ def main() -> None:
     except UpperCircuitError as error:
         typer.echo(f"upper-circuit: {error}", err=True)
         sys.exit(1)
+    except (
+        OSError
+    ) as error:  # a folder that is not there, a full disk: the path stands in it, a stack helps nobody
+        typer.echo(f"upper-circuit: {error}", err=True)
+        sys.exit(1)
     except ModuleNotFoundError as error:
         typer.echo(f"upper-circuit: this command needs {error.name}, which is not installed here", err=True)
         sys.exit(1)

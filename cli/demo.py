@@ -11,6 +11,7 @@ import datetime as dt
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
+from zlib import crc32
 
 import typer
 
@@ -26,7 +27,10 @@ def demo(
         Path | None,
         typer.Option(help="Your own history folder (docs/history-layout.md); default: a synthetic market"),
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Where everything is made")] = Path("data/demo"),
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where everything is made; default: data/demo, or one beside it for each history"),
+    ] = None,
 ) -> None:
     """Make or import a market, train and promote a model, score the newest morning, ask the API for its first stock."""
     import json
@@ -43,6 +47,7 @@ def demo(
     from upper_circuit.models.registry import Registry
 
     start = perf_counter()
+    folder = folder or folder_of(history)
     places = f"--database {folder / 'db'}"
     registry = Registry(folder / "models")
     models = f"--registry {registry.root}"
@@ -79,6 +84,14 @@ def demo(
         typer.echo(json.dumps(running.ask("/api/v1/predict", question), indent=2))
     typer.echo(f"\ndone in {perf_counter() - start:.0f} s")
     typer.echo(f"next: upper-circuit explain {best} --date {morning} {places} {models}")
+
+
+def folder_of(history: Path | None) -> Path:
+    """Where a history's demo is made: two in one database would be a market that never was, under one's model."""
+    if history is None:
+        return Path("data/demo")
+    whole = history.resolve()
+    return Path("data", f"demo-{whole.name}-{crc32(str(whole).encode()):08x}")
 
 
 def make_market(folder: Path, *, stocks: int = STOCKS, sessions: int = SESSIONS) -> None:

@@ -1,0 +1,38 @@
+"""What a person is told when a command cannot do what was asked: one line, and never a stack."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from cli.demo import folder_of
+from tests.factories.processes import ROOT
+
+
+def test_a_folder_that_cannot_be_is_named_in_one_line(tmp_path: Path) -> None:
+    """A path that was typed wrongly is nobody's bug."""
+    (tmp_path / "file").touch()
+    wrong = str(tmp_path / "file" / "db")
+    told = subprocess.run(
+        [sys.executable, "-m", "cli", "database", "upgrade", "--database", wrong],
+        env={"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 1 == told.returncode
+    assert 1 == told.stderr.count("\n"), told.stderr
+    assert wrong in told.stderr
+
+
+def test_each_history_has_a_demo_of_its_own(tmp_path: Path) -> None:
+    """Two markets in one database would be one that never was."""
+    one, other = tmp_path / "a" / "nse", tmp_path / "b" / "nse"
+
+    assert Path("data/demo") == folder_of(None)
+    assert 3 == len({folder_of(None), folder_of(one), folder_of(other)})
+    assert folder_of(one) == folder_of(one / ".." / "nse")
+    assert folder_of(one).name.startswith("demo-nse-")
