@@ -37,11 +37,14 @@ types: $(READY) ## mypy, strict
 imports: $(READY) ## Who may import whom
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
-coverage: $(READY) ## The tests again, with branches counted
+coverage: $(READY) ## The tests again, with branches counted; fails below the floor of a package
 	@rm -f .coverage .coverage.*
 	@$(BIN)/coverage run -m pytest -q -p no:xdist tests
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+	@for floor in upper_circuit:90 batch:90 transformer:95 predictor:90 cli:90; do \
+	  $(BIN)/coverage report --format=total --include="$${floor%:*}/*" --fail-under="$${floor#*:}" >/dev/null \
+	  || { echo "$${floor%:*}: fewer than $${floor#*:} % of branches and lines"; exit 1; }; done
 
 fuzz: $(READY) ## Thousands of broken models against a process that serves
 	@$(BIN)/python -m tests.fuzz.model_corpus
