@@ -11,6 +11,7 @@ from upper_circuit.features import CATALOG
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PACKAGES = ("upper_circuit", "batch", "transformer", "predictor", "cli", "tests")
 
 
 def targets() -> set[str]:
@@ -46,6 +47,41 @@ def test_a_page_names_only_commands_that_exist(page):
     named = set(re.findall(r"(?:`|\$ )upper-circuit ([a-z][a-z-]+)", page.read_text()))
 
     assert set() == named - known
+
+
+@pytest.mark.parametrize(
+    ("line", "first"),
+    [
+        pytest.param(
+            "export PATH=$PWD/.venv/bin:$PATH", ("upper-circuit ", "python "), id="the folder of commands"
+        ),
+        pytest.param(
+            "kubectl config set-context --current --namespace upper-circuit",
+            ("kubectl create job ", "upper-circuit doctor"),
+            id="the namespace",
+        ),
+    ],
+)
+def test_the_readme_says_first_where_its_commands_are_and_where_they_look(line, first):
+    """`make setup` installs into .venv and Helm into a namespace; whoever pastes on without either finds nothing."""
+    blocks = re.findall(r"^```console\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    typed = re.findall(r"^\$ (.+?)(?:\s+#.*)?$", "".join(blocks), re.MULTILINE)
+    following = [place for place, command in enumerate(typed) if command.startswith(first)]
+
+    assert typed.index(line) < min(following)
+
+
+def test_no_module_opens_with_a_promise():
+    """The first sentence of a module says why it exists; TODO is what a generator of folders leaves."""
+    modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    unsaid = [
+        str(path.relative_to(ROOT))
+        for path in modules
+        if re.match(r"\W*TODO", path.read_text(encoding="utf-8"))
+    ]
+
+    assert modules
+    assert [] == unsaid
 
 
 def test_every_feature_stands_on_the_page_of_features_with_its_range():
