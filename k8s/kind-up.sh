@@ -16,7 +16,7 @@ helm upgrade --install cert-manager oci://quay.io/jetstack/charts/cert-manager -
 helm upgrade --install envoy-gateway oci://docker.io/envoyproxy/gateway-helm --version "$GATEWAY" \
   --namespace envoy-gateway-system --create-namespace --wait
 helm upgrade --install kserve-crd oci://ghcr.io/kserve/charts/kserve-crd --version "$KSERVE" --namespace kserve --create-namespace --wait
-helm upgrade --install kserve oci://ghcr.io/kserve/charts/kserve --version "$KSERVE" --namespace kserve \
+helm upgrade --install kserve oci://ghcr.io/kserve/charts/kserve-resources --version "$KSERVE" --namespace kserve \
   --set kserve.controller.deploymentMode=Standard --wait
 kubectl apply -f - <<'Y'
 apiVersion: gateway.networking.k8s.io/v1
@@ -30,8 +30,10 @@ kind load docker-image --name upper-circuit upper-circuit/{transformer,predictor
 kubectl create namespace "$NAMESPACE" --dry-run=client -o yaml | kubectl apply -f -
 kubectl label --overwrite namespace "$NAMESPACE" pod-security.kubernetes.io/enforce=restricted
 kubectl apply --namespace "$NAMESPACE" -f k8s/gateway.yaml
-# The folders behind kind's volumes are mounted by one node only, hence one replica each and one shard.
 helm upgrade --install upper-circuit charts/upper-circuit --namespace "$NAMESPACE" \
-  --values charts/upper-circuit/ci/development-values.yaml --set image.tag=dev --wait --timeout 10m
+  --values charts/upper-circuit/ci/development-values.yaml --set image.tag=dev \
+  --set route.enabled=true --set 'route.parentRefs[0].name=desk' --wait --timeout 10m
 helm test upper-circuit --namespace "$NAMESPACE"
-echo "next: kubectl port-forward --namespace $NAMESPACE service/upper-circuit 8000:80, then http://127.0.0.1:8000/docs"
+# Nothing gives a Gateway an address on a laptop, so its Service is asked through kubectl.
+proxy=$(kubectl get service --namespace envoy-gateway-system --selector gateway.envoyproxy.io/owning-gateway-name=desk --output name)
+echo "next: kubectl port-forward --namespace envoy-gateway-system $proxy 8000:80, then http://127.0.0.1:8000/docs"

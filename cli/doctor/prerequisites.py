@@ -14,7 +14,8 @@ from cli.doctor.finding import Finding, fail, ok, warn
 
 KUBERNETES = (1, 33)
 KSERVE = (0, 20)
-GATEWAY_API = (1, 2)
+GATEWAY_API = (1, 3)
+"""Older ones drop the percentage of a mirror: the lighter slot would get a copy of every request."""
 ZONE = "Asia/Kolkata"
 _PAGE = "k8s/prerequisites.md"
 _STANDARD = {"Standard", "RawDeployment"}
@@ -166,8 +167,8 @@ def _gateway(facts: ClusterFacts) -> Iterator[Finding]:
     if version is None or version < GATEWAY_API:
         yield warn(
             "gateway api",
-            f"{gateway.version} is older than 1.2",
-            "upgrade it, or leave route.enabled=false",
+            f"{gateway.version} is older than 1.3: traffic.mirror would copy every request",
+            "upgrade it, or leave traffic.mirror=0",
         )
     elif not gateway.classes:
         yield warn(
@@ -256,7 +257,7 @@ def _zone(facts: ClusterFacts) -> Iterator[Finding]:
 
 
 def _name(facts: ClusterFacts) -> Iterator[Finding]:
-    name, budget = facts.release, name_budget(facts.shards)
+    name, budget = facts.release, name_budget(facts.shards, facts.namespace_name)
     if _RFC_1035.fullmatch(name) is None:
         yield fail(
             "name",
@@ -266,8 +267,8 @@ def _name(facts: ClusterFacts) -> Iterator[Finding]:
     elif len(name) > budget:
         yield fail(
             "name",
-            f"{name} has {len(name)} characters, shards: {facts.shards} leave {budget}",
-            "fullnameOverride=<a shorter name>",
+            f"{name} has {len(name)} characters; {facts.shards} shards and namespace {facts.namespace_name} leave {budget}",
+            "fullnameOverride=<a shorter name>, or a namespace with a shorter name",
         )
     else:
         yield ok("name", f"{name} has {len(name)} of {budget} characters")
@@ -286,9 +287,15 @@ _JUDGES: tuple[Callable[[ClusterFacts], Iterator[Finding]], ...] = (
 )
 
 
-def name_budget(shards: int) -> int:
-    """How long the chart's full name may be: a pod of a run by hand is F-batch-YYYY-MM-DD-<shard>, 63 at most."""
-    return 63 - len("-batch-YYYY-MM-DD-") - len(str(shards - 1))
+def name_budget(shards: int, namespace: str) -> int:
+    """
+    How long the chart's full name F may be: two names that are made of it may have 63 characters.
+
+    A pod of a run by hand is F-batch-YYYY-MM-DD-<shard>. KServe gives a transformer the address
+    F-a-transformer-<namespace>.<domain>, unless its domainTemplate says otherwise, also where nobody asks by it.
+    """
+    by_shards = 63 - len("-batch-YYYY-MM-DD-") - len(str(shards - 1))
+    return min(by_shards, 63 - len("-a-transformer-") - len(namespace))
 
 
 def numbers(version: str) -> tuple[int, int] | None:

@@ -31,6 +31,12 @@ CANARY = {
     "route": {"enabled": True, "parentRefs": [{"name": "public"}]},
 }
 """Both slots running, behind a Gateway."""
+FROM_S3 = {
+    "slots": {"a": {"version": "1.0.0"}},
+    "registry": {"storageUri": "s3://models/registry"},
+    "networkPolicy": {"egress": {"predictor": [{"ports": [{"protocol": "TCP", "port": 443}]}]}},
+}
+"""Predictors whose models KServe fetches."""
 
 Object = dict[str, Any]
 
@@ -113,18 +119,23 @@ def ci(name: str) -> dict[str, Any]:
 
 
 def render(
-    given: Mapping[str, Any], *, kubernetes: str = "1.34.0", chart: Path = CHART, release: str = RELEASE
+    given: Mapping[str, Any],
+    *,
+    kubernetes: str = "1.34.0",
+    chart: Path = CHART,
+    release: str = RELEASE,
+    namespace: str = NAMESPACE,
 ) -> Release:
     """What a release with these values is; raises Refused."""
-    return _render(json.dumps(given, sort_keys=True), kubernetes, chart, release)
+    return _render(json.dumps(given, sort_keys=True), kubernetes, chart, release, namespace)
 
 
 @cache
-def _render(given: str, kubernetes: str, chart: Path, release: str) -> Release:
+def _render(given: str, kubernetes: str, chart: Path, release: str, namespace: str) -> Release:
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         file.write(given)
         file.flush()
-        where = ("--namespace", NAMESPACE, "--kube-version", kubernetes, "--values", file.name)
+        where = ("--namespace", namespace, "--kube-version", kubernetes, "--values", file.name)
         text = run_helm("template", release, str(chart), *where)
     return Release(tuple(each for each in yaml.safe_load_all(text) if each))
 

@@ -12,7 +12,7 @@ import json
 
 import pytest
 
-from tests.chart.rendering import CHART, CI, MINIMAL, Object, Release, ci, render, values
+from tests.chart.rendering import CHART, CI, FROM_S3, MINIMAL, Object, Release, ci, render, values
 
 HOOK, WEIGHT, DELETED = "helm.sh/hook", "helm.sh/hook-weight", "helm.sh/hook-delete-policy"
 
@@ -137,7 +137,9 @@ def test_the_release_tests_itself_by_asking():
     [pod] = hooks(render(MINIMAL), "test")
     [container] = pod["spec"]["containers"]
 
-    assert ["python", "-c", script("ask_release.py"), "http://upper-circuit"] == container["command"]
+    *program, seconds = container["command"]
+    assert ["python", "-c", script("ask_release.py"), "http://upper-circuit"] == program
+    assert float(seconds) < pod["spec"]["activeDeadlineSeconds"] < 300, "Helm's own limit"
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (CHART / "files").glob("*.py")))
@@ -160,11 +162,26 @@ def test_the_charts_version_and_the_programs_are_the_projects():
 
 def test_another_storage_uri_is_handed_to_kserve():
     """The claim stays for the morning run and the tools."""
-    release = render(values({"registry": {"storageUri": "s3://models/registry"}}))
+    release = render(values(FROM_S3))
     [service] = release.all("InferenceService")
 
     assert "s3://models/registry" == service["spec"]["predictor"]["model"]["storageUri"]
     assert "upper-circuit-registry" in release.names("PersistentVolumeClaim")
+
+
+def test_what_kserve_needs_to_fetch_stands_on_the_predictors_account():
+    """Its webhook looks for credentials there and nowhere else."""
+    role = {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/models"}
+    given = values(FROM_S3, {"registry": {"existingSecret": "desk-s3", "accountAnnotations": role}})
+    accounts = {each["metadata"]["name"]: each for each in render(given).all("ServiceAccount")}
+    account = accounts.pop("upper-circuit-predictor")
+
+    assert ([{"name": "desk-s3"}], role) == (account["secrets"], annotations(account))
+    assert [] == [
+        name
+        for name, each in accounts.items()
+        if "secrets" in each or role.items() <= annotations(each).items()
+    ]
 
 
 def test_the_registrys_root_is_what_kserve_mounts():

@@ -168,6 +168,14 @@ def test_the_sweeper_knows_when_a_run_is_over():
     ]
 
 
+def test_the_sweeper_goes_on_while_the_schedule_rests():
+    """A run by hand whose shard dies would stay open for ever."""
+    release = render(values({"batch": {"suspend": True}}))
+
+    assert release.one("CronJob", BATCH)["spec"]["suspend"]
+    assert "suspend" not in release.one("CronJob", "upper-circuit-sweeper")["spec"]
+
+
 def test_a_queue_sees_the_job():
     """Kueue reads a label of the Job, not of its pods."""
     template = render(ci("everything")).one("CronJob", "desk-batch")["spec"]["jobTemplate"]

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.chart.rendering import MINIMAL, Object, Pod, Release, ci, render, values
+from tests.chart.rendering import FROM_S3, MINIMAL, Object, Pod, Release, ci, render, values
 
 CLIENT = Pod("a client", {"namespace": "gateways"}, {})
 PROMETHEUS = Pod("prometheus", {"namespace": "monitoring"}, {})
+DNS = Pod("dns", {"namespace": "kube-system"}, {})
 STRANGER = Pod("a stranger", {"namespace": "elsewhere"}, {})
 
 
@@ -134,6 +135,18 @@ def test_a_predictor_reaches_nobody():
     ports = {port for port in (53, 80, 443, 5432, 6432, 8080) if allowed(release, pod, STRANGER, port)}
 
     assert set() == ports
+
+
+def test_predictors_that_fetch_their_model_reach_what_is_named_and_names():
+    """And still nothing else, and nobody but they."""
+    release = render(values(FROM_S3))
+    pod = release.pod("upper-circuit-a-predictor")
+
+    assert {443} == {port for port in (53, 80, 443, 5432, 8080) if allowed(release, pod, STRANGER, port)}
+    assert {53, 443} == {port for port in (53, 80, 443, 5432) if allowed(release, pod, DNS, port)}
+    assert ["upper-circuit-a-predictor"] == [
+        each.name for each in release.pods() if allowed(release, each, STRANGER, 443)
+    ]
 
 
 def test_no_pod_is_left_without_a_policy():

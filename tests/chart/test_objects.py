@@ -11,7 +11,7 @@ from functools import cache
 
 import pytest
 
-from tests.chart.rendering import CI, Release, ci, render
+from tests.chart.rendering import CI, FROM_S3, Release, ci, render, values
 from tests.chart.schemas import SHAPES, shape_faults
 
 with warnings.catch_warnings():
@@ -52,6 +52,37 @@ def test_kubernetes_takes_every_object(name, version):
 
     for each in kubernetes_own(render(ci(name), kubernetes=f"{wanted}.0")):
         kubernetes_validate.validate(each, wanted, strict=True)
+
+
+def test_names_that_yaml_takes_for_something_else_stay_names():
+    """A Secret may be called 123, one of its keys null, a release true."""
+    secret = {"existingSecret": "123", "key": "null"}
+    claim = {"existingClaim": "123", "storageClassName": "1e3"}
+    strange = values(
+        FROM_S3,
+        {
+            "fullnameOverride": "on",
+            "pods": {"priorityClassName": "0x1"},
+            "database": secret,
+            "adminToken": secret,
+            "transformer": {"secretEnv": {"REDIS_URL": {"name": "1", "key": "true"}}},
+            "registry": {"existingSecret": "123", **claim},
+            "batch": {"output": {"enabled": True, "storageClassName": "123"}},
+            "ingest": {"enabled": True, "drop": claim},
+        },
+    )
+    release = render(strange, release="true")
+
+    for each in kubernetes_own(release):
+        kubernetes_validate.validate(each, "1.34", strict=True)
+    assert [] == [
+        fault
+        for kind, model in KSERVE.items()
+        for each in release.all(kind)
+        for fault in shape_faults(each, model, kind)
+    ]
+    assert {"name": "123", "key": "null"} == release.pod("on-batch").env()["DATABASE_URL"]["secretKeyRef"]
+    assert {"true"} == {each["metadata"]["labels"]["app.kubernetes.io/instance"] for each in release.objects}
 
 
 @every_example

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from copy import deepcopy
 from itertools import pairwise
@@ -178,6 +179,19 @@ def elsewhere() -> dict[str, dict[str, Any]]:
             (root / "tests" / "e2e" / "values.yaml").read_text(encoding="utf-8")
         ),
     }
+
+
+def test_make_kind_installs_with_a_route_to_the_gateway_that_it_makes():
+    """By its own command, but for what needs a cluster."""
+    root = CHART.parents[1]
+    script = (root / "k8s" / "kind-up.sh").read_text(encoding="utf-8").replace("\\\n", " ")
+    [line] = re.findall(r"^helm upgrade --install (upper-circuit .*) --wait", script, re.MULTILINE)
+    flags = [str(root / word) if word.startswith("charts/") else word for word in shlex.split(line)]
+    objects = list(yaml.safe_load_all(run_helm("template", *flags)))
+    [route] = [each for each in objects if each["kind"] == "HTTPRoute"]
+    gateway = yaml.safe_load((root / "k8s" / "gateway.yaml").read_text(encoding="utf-8"))
+
+    assert [{"name": gateway["metadata"]["name"]}] == route["spec"]["parentRefs"]
 
 
 @pytest.mark.parametrize("where", sorted(elsewhere()))

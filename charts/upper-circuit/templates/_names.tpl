@@ -13,7 +13,7 @@
 {{/* What selects; never changes in the life of a release. */}}
 {{- define "uc.selector" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* Labels of an object. Not of an InferenceService: KServe copies its labels to the pods, and versions would roll them. */}}

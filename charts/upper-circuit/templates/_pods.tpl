@@ -36,7 +36,7 @@ tolerations: {{ toJson . }}
 affinity: {{ toJson . }}
 {{- end }}
 {{- with .Values.pods.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
@@ -47,7 +47,7 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- range $name, $at := .secretEnv }}
 - name: {{ $name }}
-  valueFrom: {secretKeyRef: {name: {{ $at.name }}, key: {{ $at.key }}}}
+  valueFrom: {secretKeyRef: {name: {{ $at.name | quote }}, key: {{ $at.key | quote }}}}
 {{- end }}
 {{- end -}}
 
@@ -60,7 +60,7 @@ priorityClassName: {{ . }}
 {{- if .Values.bootstrap.demo -}}
 {name: {{ include "uc.fullname" . }}-demo, key: database-url}
 {{- else -}}
-{name: {{ .Values.database.existingSecret }}, key: {{ .Values.database.key }}}
+{name: {{ .Values.database.existingSecret | quote }}, key: {{ .Values.database.key | quote }}}
 {{- end -}}
 {{- end -}}
 
@@ -68,7 +68,7 @@ priorityClassName: {{ . }}
 {{- define "uc.adminEnv" -}}
 {{- if .Values.adminToken.existingSecret }}
 - name: ADMIN_TOKEN
-  valueFrom: {secretKeyRef: {name: {{ .Values.adminToken.existingSecret }}, key: {{ .Values.adminToken.key }}}}
+  valueFrom: {secretKeyRef: {name: {{ .Values.adminToken.existingSecret | quote }}, key: {{ .Values.adminToken.key | quote }}}}
 {{- else if .Values.bootstrap.demo }}
 - name: ADMIN_TOKEN
   valueFrom: {secretKeyRef: {name: {{ include "uc.fullname" . }}-demo, key: admin-token}}

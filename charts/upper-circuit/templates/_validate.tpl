@@ -4,8 +4,8 @@
 {{- include "uc.validateNames" . -}}
 {{- include "uc.validateSlots" . -}}
 {{- include "uc.validateTraffic" . -}}
-{{- include "uc.validateRegistry" . -}}
 {{- include "uc.validateDatabase" . -}}
+{{- include "uc.validateRegistry" . -}}
 {{- include "uc.validateTimes" . -}}
 {{- end -}}
 
@@ -18,6 +18,10 @@
 {{- $most := sub 63 (add (len "-batch") (len "-YYYY-MM-DD") 1 $digits) -}}
 {{- if gt (len $name) (int $most) -}}
 {{- fail (printf "%q has %d characters and %d shards leave room for %d: a pod of a run by hand is called <name>-batch-YYYY-MM-DD-<shard> and may have 63; set fullnameOverride" $name (len $name) (int .Values.batch.shards) $most) -}}
+{{- end -}}
+{{- $room := sub 63 (add (len "-a-transformer-") (len .Release.Namespace)) -}}
+{{- if gt (len $name) (int $room) -}}
+{{- fail (printf "%q has %d characters and the namespace %s leaves room for %d: KServe gives a transformer the address <name>-a-transformer-<namespace>, whose label may have 63; set fullnameOverride, or take a namespace with a shorter name" $name (len $name) .Release.Namespace $room) -}}
 {{- end -}}
 {{- end -}}
 
@@ -68,15 +72,24 @@
 {{- end -}}
 
 {{- define "uc.validateRegistry" -}}
-{{- $many := or (gt (int .Values.batch.shards) 1) (and .Values.slots.a.enabled .Values.slots.b.enabled) -}}
-{{- range $slot := list "a" "b" -}}
-{{- if and (get $.Values.slots $slot).enabled (gt (int $.Values.predictor.autoscaling.maxReplicas) 1) -}}{{- $many = true -}}{{- end -}}
-{{- end -}}
+{{- $shards := ternary (int .Values.batch.shards) 0 .Values.batch.enabled -}}
+{{- $uri := .Values.registry.storageUri -}}
+{{- $predictors := or (gt (int .Values.predictor.autoscaling.maxReplicas) 1) (and .Values.slots.a.enabled .Values.slots.b.enabled) -}}
+{{- $many := or (gt $shards 1) (and (not $uri) $predictors) -}}
 {{- if and $many (not .Values.registry.existingClaim) (has .Values.registry.accessMode (list "ReadWriteOnce" "ReadWriteOncePod")) -}}
 {{- fail (printf "registry.accessMode is %s, but several predictors or shards read the models and may run on several nodes: use ReadWriteMany, or batch.shards=1, predictor.autoscaling.maxReplicas=1 and one slot on a cluster of one node" .Values.registry.accessMode) -}}
 {{- end -}}
-{{- if and .Values.batch.output.enabled (not .Values.batch.output.existingClaim) (gt (int .Values.batch.shards) 1) (has .Values.batch.output.accessMode (list "ReadWriteOnce" "ReadWriteOncePod")) -}}
-{{- fail (printf "batch.output.accessMode is %s, but any of %d shards may write the lists: use ReadWriteMany" .Values.batch.output.accessMode (int .Values.batch.shards)) -}}
+{{- if and .Values.batch.output.enabled (not .Values.batch.output.existingClaim) (gt $shards 1) (has .Values.batch.output.accessMode (list "ReadWriteOnce" "ReadWriteOncePod")) -}}
+{{- fail (printf "batch.output.accessMode is %s, but any of %d shards may write the lists: use ReadWriteMany" .Values.batch.output.accessMode $shards) -}}
+{{- end -}}
+{{- if and $uri (not (regexMatch "^(pvc|oci|oci[+]native)://" $uri)) .Values.networkPolicy.enabled (not .Values.networkPolicy.egress.predictor) -}}
+{{- fail (printf "registry.storageUri is %s, which the predictors' pods fetch and their policy keeps them from: set networkPolicy.egress.predictor to where that is" $uri) -}}
+{{- end -}}
+{{- range $slot := list "a" "b" -}}
+{{- $of := get $.Values.slots $slot -}}
+{{- if and $uri $.Values.batch.enabled $of.enabled (not $of.version) -}}
+{{- fail (printf "registry.storageUri gives predictors other models than the registry's claim gives the morning run, and what is promoted there need not be promoted here: set slots.%s.version, or batch.enabled=false" $slot) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 

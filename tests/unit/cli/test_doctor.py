@@ -95,8 +95,9 @@ class TestCluster:
             ("kserve mode", {"kserve": replace(KSERVE, mode=None)}, Level.WARN),
             ("kserve mode", {"kserve": replace(KSERVE, mode="RawDeployment")}, Level.OK),
             ("gateway api", {"gateway": GatewayApi(None)}, Level.WARN),
-            ("gateway api", {"gateway": GatewayApi("v1.1.0", ("envoy",))}, Level.WARN),
-            ("gateway api", {"gateway": GatewayApi("v1.2.0")}, Level.WARN),
+            ("gateway api", {"gateway": GatewayApi("v1.2.1", ("envoy",))}, Level.WARN),
+            ("gateway api", {"gateway": GatewayApi("v1.3.0", ("envoy",))}, Level.OK),
+            ("gateway api", {"gateway": GatewayApi("v1.3.0")}, Level.WARN),
             ("storage", {"storage": Storage({})}, Level.WARN),
             ("storage", {"storage": Storage({"fast": "nfs.csi.k8s.io"})}, Level.WARN),
             ("storage", {"storage": Storage({"gp3": "ebs.csi.aws.com"}, "gp3")}, Level.WARN),
@@ -106,6 +107,8 @@ class TestCluster:
             ("name", {"release": "u" * 45}, Level.FAIL),
             ("name", {"release": "u" * 44}, Level.OK),
             ("name", {"release": "u" * 44, "shards": 11}, Level.FAIL),
+            ("name", {"release": "u" * 36, "namespace_name": "trading-desk1"}, Level.FAIL),
+            ("name", {"release": "u" * 35, "namespace_name": "trading-desk1"}, Level.OK),
             ("name", {"release": "1-upper-circuit"}, Level.FAIL),
             ("time zone", {"knows_zone": False}, Level.FAIL),
             ("metrics", {"has_metrics": False}, Level.WARN),
@@ -141,9 +144,10 @@ class TestCluster:
         ]
 
     def test_the_budget_is_that_of_the_chart(self) -> None:
-        """A pod of a run by hand has 63 characters at most."""
-        assert [44, 44, 43] == [name_budget(shards) for shards in (1, 10, 100)]
-        assert 63 == len("u" * name_budget(100) + "-batch-2025-12-17-99")
+        """A pod of a run by hand has 63 characters at most, and so has the label of a transformer's address."""
+        assert [44, 44, 43] == [name_budget(shards, "desk") for shards in (1, 10, 100)]
+        assert 63 == len("u" * name_budget(100, "desk") + "-batch-2025-12-17-99")
+        assert 63 == len("u" * name_budget(4, "trading-desk1") + "-a-transformer-trading-desk1")
 
     @pytest.mark.parametrize(
         ("version", "read"),
