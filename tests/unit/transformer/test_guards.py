@@ -8,6 +8,7 @@ import json
 from ipaddress import ip_network
 
 import pytest
+from pydantic import SecretStr
 
 from transformer.access import AccessLog
 from transformer.clients import UNKNOWN, Clients
@@ -111,13 +112,13 @@ class TestLimits:
 
     def test_0_is_no_limit(self) -> None:
         """And memory is the default."""
-        assert limiter(0, "redis://x") is None
+        assert limiter(0, SecretStr("redis://x")) is None
         assert isinstance(limiter(5, None), InMemory)
 
     def test_while_redis_is_away_each_process_counts_its_own(self, caplog: pytest.LogCaptureFixture) -> None:
         """A limiter is never the reason why nobody gets an answer; and Redis is not asked every time."""
         clock = Clock()
-        limit = limiter(3, "redis://127.0.0.1:1")
+        limit = limiter(3, SecretStr("redis://127.0.0.1:1"))
         assert isinstance(limit, InRedis)
         limit._clock = limit._own._clock = clock
 
