@@ -1,8 +1,8 @@
 """
 `python -m batch --date YYYY-MM-DD`: the morning as a program.
 
-The one place where what went wrong becomes an exit code. A scheduler understands nothing else, so whose fault it is,
-which the error tree says, decides here whether trying again makes sense.
+It asks settings and command line once, starts the run, tells of the list, and ends with a number of `exits.py`, since a
+scheduler understands nothing else.
 
 As a pod of a Job (BATCH_JOB_NAME is set) it needs no date and does one shard of a run that other pods share.
 """
@@ -16,20 +16,18 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from batch.exits import Exit
+from batch.exits import Exit, Parser, exit_code, exit_for
 
 if TYPE_CHECKING:
     from batch.interruption import Stop
     from batch.pod import Pod
     from batch.predictor import BatchPredictor
     from batch.report import BatchReport
-    from batch.settings import BatchSettings
 
 log = logging.getLogger("batch")
 
@@ -69,11 +67,13 @@ def run(asked: Asked) -> int:
 
 
 def _run(asked: Asked, stop: Stop) -> Exit:
-    from batch.freshness import Tolerance  # noqa: PLC0415
     from batch.morning import Choices  # noqa: PLC0415
     from batch.pod import NoRunDate, Pod  # noqa: PLC0415
     from batch.predictor import BatchPredictor, new_run_id  # noqa: PLC0415
+    from batch.publishing import ListIncomplete  # noqa: PLC0415
     from batch.settings import BatchSettings  # noqa: PLC0415
+    from batch.telling import tell  # noqa: PLC0415
+    from upper_circuit.features import Tolerance  # noqa: PLC0415
     from upper_circuit.telemetry import logs  # noqa: PLC0415
 
     settings = BatchSettings.read(
@@ -102,7 +102,11 @@ def _run(asked: Asked, stop: Stop) -> Exit:
     )
     run_id = pod.part.run_id if pod else new_run_id(run_date)
     with logs.bound(run_id=run_id, run_date=run_date):
-        report = _part(predictor, pod) if pod else predictor.predict_all_stocks(run_date, run_id=run_id)
+        try:
+            report = _part(predictor, pod) if pod else predictor.predict_all_stocks(run_date, run_id=run_id)
+        except ListIncomplete as incomplete:
+            tell(settings, incomplete.report, are_files_written=settings.output is not None)
+            raise
         if report:
             tell(settings, report, are_files_written=settings.output is not None)
     return Exit.DONE
@@ -110,55 +114,32 @@ def _run(asked: Asked, stop: Stop) -> Exit:
 
 def _part(predictor: BatchPredictor, pod: Pod) -> BatchReport | None:
     """One pod's part; what ends it before it has a shard is recorded too, where nobody comes after it."""
-    from batch.verdict import verdict  # noqa: PLC0415
+    from batch.publishing import ListIncomplete  # noqa: PLC0415
 
     try:
         return predictor.predict_part(pod.run_date, pod.part)
+    except ListIncomplete:  # the run has ended
+        raise
     except Exception as error:
-        code = verdict(error)
+        code = exit_code(error)
         if code is Exit.NOTHING_CAN or (code is Exit.RETRY and not pod.part.retried):
-            reason = f"{type(error).__name__}: {error}"
-            with suppress(Exception):  # the database may be what failed
-                predictor.give_up(pod.run_date, pod.part.run_id, reason, whole_run=code is Exit.NOTHING_CAN)
+            report = _give_up(predictor, pod, error, whole_run=code is Exit.NOTHING_CAN)
+            if report:
+                raise ListIncomplete(report, error) from error
         raise
 
 
-def tell(settings: BatchSettings, report: BatchReport, *, are_files_written: bool) -> None:
-    """Print a report and where its files are, and send it to whom it is to be sent."""
-    where = (
-        f"{report.csv_path}\n{report.skipped_path}\n{report.report_path}\n"
-        if are_files_written
-        else f"no files were asked for: GET /api/v1/runs/{report.run_date}/report and /predictions.csv have them\n"
-    )
-    sys.stdout.write(report.text + where)
-    if settings.notifies:
-        from batch.notify import notify  # noqa: PLC0415  # mail and TLS cost what most never use
-
-        notify(settings, report)
-
-
-def exit_for(error: Exception) -> Exit:
-    """Say in one line what stopped a process, a defect with its stack; gives the exit code."""
-    from batch.interruption import Interrupted  # noqa: PLC0415
-    from batch.verdict import verdict  # noqa: PLC0415
-    from upper_circuit import errors  # noqa: PLC0415
-
-    if isinstance(error, errors.NotASession):
-        sys.stdout.write(f"skipped: no session, next is {error.next_session}\n")
-    elif isinstance(error, errors.UpperCircuitError | Interrupted):
-        sys.stderr.write(f"batch: {error}\n")
-    else:
-        log.error("batch.failed", exc_info=error)
-    return verdict(error)
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(Exit.NOTHING_CAN, f"{self.prog}: {message}\n")
+def _give_up(predictor: BatchPredictor, pod: Pod, error: Exception, *, whole_run: bool) -> BatchReport | None:
+    reason = f"{type(error).__name__}: {error}"
+    try:
+        return predictor.give_up(pod.run_date, pod.part.run_id, reason, whole_run=whole_run)
+    except Exception:  # the database may be what failed; the exit code is still that of the first failure
+        log.exception("run.not_given_up")
+        return None
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m batch", description="Score the whole market as of a morning.")
+    parser = Parser(prog="python -m batch", description="Score the whole market as of a morning.")
     parser.add_argument(
         "--date",
         type=date.fromisoformat,

@@ -17,13 +17,10 @@ from typing import Self
 
 from batch.extraction import Extraction, MarketChanged
 from batch.universe import Universe
-from upper_circuit.errors import DataUnavailable
-from upper_circuit.features import CrossSection, FeatureMatrix, RawFeatures, fill
+from upper_circuit.features import READINGS, CrossSection, FeatureMatrix, RawFeatures, fill
 from upper_circuit.market.database import Database
 
 log = logging.getLogger(__name__)
-
-_TRIES = 3
 
 
 class MarketRead:
@@ -68,7 +65,7 @@ class MarketRead:
         `after_each` is called after every block; what it raises ends the reading. Raises MarketChanged where the
         database does not keep still for three readings.
         """
-        for _ in range(_TRIES - 1):
+        for _ in range(READINGS - 1):
             with suppress(MarketChanged):
                 self._whole = self._extract(self.universe.with_bars, after_each)
                 return self._whole
@@ -116,8 +113,7 @@ class MarketRead:
             after_each=after_each,
             progress=self._progress,
         )
-        if found.unreadable and not found.codes:
-            raise DataUnavailable(f"no packed prices can be read ({next(iter(found.unreadable.values()))})")
+        found.require_any_readable()
         for code, reason in found.unreadable.items():
             log.error("stock.unreadable", extra={"bse_code": code, "reason": reason})
         return found

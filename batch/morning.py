@@ -1,32 +1,21 @@
 """
-One morning, from the question to the list.
+What a morning is: which run of which date, over which market, with which choices, and who is to say stop.
 
-A run goes through the same steps wherever it runs: take a shard, agree on a plan, make the rows, write them under the
-attempt's token, and, whoever finishes last, publish. On one machine there is one shard and one process does it all; in
-a cluster each pod does it for its own. Nothing is asked of settings once the plan stands.
+Whoever starts a run decides all of it once; the steps (`running.py`, `shard.py`) are given it and decide none of it
+again.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from batch.attempting import Attempting
 from batch.extraction import default_workers
-from batch.freshness import Tolerance
 from batch.interruption import Stop
 from batch.ledger import Ledger
-from batch.ledger_rows import Attempt
-from batch.model import ChosenModels
-from batch.publishing import publish
-from batch.report import BatchReport
-from batch.shard import Shard
-from batch.universe import Universe
-from upper_circuit.errors import NotASession
+from upper_circuit.features import Tolerance
 from upper_circuit.market.database import Database
-from upper_circuit.market.master import Master
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,43 +64,3 @@ class Morning:
     ledger: Ledger
     stop: Stop
     """Asked after every block of stocks, and before the files are made."""
-
-    def run(self, part: Part) -> BatchReport | None:
-        """Do this process's part; the report where it finished the run, None where another shard is open.
-
-        Raises NotASession, which is recorded too, on a day without trade; Fenced when a newer attempt took over.
-        """
-        began = self.ledger.clock()
-        self.database.require_schema()
-        universe = Universe.read(self.database, self.run_date)
-        if not universe.calendar.is_session(self.run_date):
-            error = NotASession(self.run_date, universe.calendar.next_session(self.run_date))
-            self.ledger.skip(part.run_id, self.run_date, str(error))
-            raise error
-        models = ChosenModels.of(self.registry, self.choices.model_version, self.choices.other_model_version)
-        run = self.ledger.begin(
-            part.run_id,
-            self.run_date,
-            models.own.type,
-            str(models.own.version),
-            shards=part.shards,
-            other_version=str(models.other) if models.other else None,
-        )
-        attempt = self.ledger.take(part.run_id, part.shard)
-        if attempt:
-            shard = Shard(self, attempt, models, universe, shards=run.shards, began=began)
-            universe = self._score(part, attempt, shard, universe.master)
-        self.stop.check()
-        return publish(self.database, self.ledger, part.run_id, self.output, universe.master)
-
-    def _score(self, part: Part, attempt: Attempt, shard: Shard, master: Master) -> Universe:
-        try:
-            with Attempting(
-                self.ledger, attempt, is_retried=part.retried, is_replaced_when_stopped=part.in_cluster
-            ):
-                return shard.score()
-        except Exception:
-            if not part.retried:  # nobody may be left to publish what other shards did
-                with suppress(Exception):
-                    publish(self.database, self.ledger, part.run_id, self.output, master)
-            raise

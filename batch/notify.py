@@ -2,8 +2,8 @@
 Telling people that the list is there.
 
 Off unless set up. A mail server or a chat that is away must not cost the morning's run, which is written by then: every
-failure here ends as one line in the log. Redirects are not followed, secrets are not sent in the clear, and the address
-of a webhook, which is itself a secret, reaches no log.
+failure here, whatever the libraries call it, ends as one line in the log. Redirects are not followed, secrets are not
+sent in the clear, and the address of a webhook, which is itself a secret, reaches no log.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from email.message import EmailMessage
 from urllib.parse import urlsplit
 
+from batch.publishing import INCOMPLETE
 from batch.report import BatchReport
 from batch.settings import BatchSettings
 
@@ -34,12 +35,13 @@ class _Refused(http.client.HTTPException):
 def notify(settings: BatchSettings, report: BatchReport, *, timeout: float = TIMEOUT_SECONDS) -> None:
     """Send what is set up: the report by mail, and to the chat the predicted circuits of high confidence.
 
-    A failure is logged and nothing else. `timeout` in seconds, for each step of a conversation.
+    The chat hears nothing where there are none, unless stocks are missing: then silence would say too much. A failure is
+    logged and nothing else. `timeout` in seconds, for each step of a conversation.
     """
     if settings.notify_email_to:
         _attempt("mail", lambda: _mail(settings, report, timeout))
-    sure = [p for p in report.predictions if p.is_sure_lock]
-    if settings.slack_webhook_url is not None and sure:
+    is_worth_a_post = any(p.is_sure_lock for p in report.predictions) or _lack(report) is not None
+    if settings.slack_webhook_url is not None and is_worth_a_post:
         url = settings.slack_webhook_url.get_secret_value()
         _attempt("chat", lambda: _post(url, _message(report), timeout))
 
@@ -47,7 +49,9 @@ def notify(settings: BatchSettings, report: BatchReport, *, timeout: float = TIM
 def _attempt(channel: str, send: Callable[[], None]) -> None:
     try:
         send()
-    except (OSError, smtplib.SMTPException, http.client.HTTPException) as error:
+    # Whatever it is, the list is written, and an exit code for it would score the market again. The standard library
+    # raises ValueError for a password that is not ASCII, and IndexError for some addresses. No stack: it shows secrets.
+    except Exception as error:  # noqa: BLE001
         reason = str(error) if isinstance(error, _Refused) else type(error).__name__
         log.warning("notification.failed", extra={"channel": channel, "reason": reason})
     else:
@@ -56,7 +60,10 @@ def _attempt(channel: str, send: Callable[[], None]) -> None:
 
 def _mail(settings: BatchSettings, report: BatchReport, timeout: float) -> None:
     mail = EmailMessage()
-    mail["Subject"] = f"Upper circuits {report.run_date}: {len(report.locks):,} predicted"
+    lack = _lack(report)
+    mail["Subject"] = f"Upper circuits {report.run_date}: {len(report.locks):,} predicted" + (
+        f"; {lack}" if lack else ""
+    )
     mail["From"] = settings.notify_email_from
     mail["To"] = ", ".join(settings.notify_email_to)
     mail.set_content(report.text)
@@ -73,7 +80,15 @@ def _mail(settings: BatchSettings, report: BatchReport, timeout: float) -> None:
         server.send_message(mail)
 
 
+def _lack(report: BatchReport) -> str | None:
+    """How much of the list is missing, in words; None: nothing is."""
+    return next((aside for aside in report.asides if aside.startswith(INCOMPLETE)), None)
+
+
 def _message(report: BatchReport) -> str:
+    # Without the reasons that the report has: they may name machines, and a chat is somebody else's.
+    lack = _lack(report)
+    warnings = (*report.notes, *([lack] if lack else []))
     sure = [p for p in report.predictions if p.is_sure_lock]
     lines = [
         f"{rank}. {p.nse_symbol or p.bse_code} {p.company_name or ''} ({p.probability:.2f})"
@@ -81,7 +96,7 @@ def _message(report: BatchReport) -> str:
     ]
     more = [f"... and {len(sure) - MOST_LINES:,} more"] if len(sure) > MOST_LINES else []
     head = f"Upper circuits {report.run_date}, high confidence: {len(sure):,}"
-    return "\n".join([head, *(f"Warning: {note}" for note in report.notes), *lines, *more])
+    return "\n".join([head, *(f"Warning: {warning}" for warning in warnings), *lines, *more])
 
 
 def _post(url: str, text: str, timeout: float) -> None:

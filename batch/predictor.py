@@ -18,7 +18,6 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from batch.agreement import agree
 from batch.attempting import Attempting
-from batch.freshness import marks, require_session_before
 from batch.interruption import Stop
 from batch.ledger import Ledger, RunEnded
 from batch.market_read import MarketRead
@@ -28,10 +27,11 @@ from batch.plan import Plan
 from batch.predictions import Prediction, SkippedStock
 from batch.publishing import close, publish, save
 from batch.report import BatchReport
+from batch.running import run
 from batch.scoring import ShardRows, predict
 from batch.universe import Universe, with_results_due
 from upper_circuit.errors import BadInput
-from upper_circuit.features import CrossSection, FeatureMatrix, fill
+from upper_circuit.features import CrossSection, FeatureMatrix, fill, marks, require_session_before
 from upper_circuit.market.database import Database
 from upper_circuit.market.days import date_of
 from upper_circuit.market.master import Master, Stock
@@ -101,7 +101,7 @@ class BatchPredictor:
         """
         run_date = _date(date)
         name = run_id or new_run_id(run_date)
-        report = self._morning(run_date, self._places(output_path)).run(Part(name))
+        report = run(self._morning(run_date, self._places(output_path)), Part(name))
         if report is None:
             raise RunEnded(name, 0, 0, "another process finished it")
         return report
@@ -110,20 +110,22 @@ class BatchPredictor:
     def predict_part(self, date: date | str, part: Part) -> BatchReport | None:
         """Do one process's part of a run that others share; the report where that finished the run.
 
-        Raises what `predict_all_stocks` raises, and NoSuchShard for an index that the run does not have.
+        Raises what `predict_all_stocks` raises, NoSuchShard for an index that the run does not have, and ListIncomplete
+        with the report where this part failed, nobody tries it again, and that finished the run.
         """
-        return self._morning(_date(date), self._output).run(part)
+        return run(self._morning(_date(date), self._output), part)
 
     @_releasing
-    def give_up(self, date: date | str, run_id: str, reason: str, *, whole_run: bool) -> None:
-        """Record why a part of a run ended before it could say so itself.
+    def give_up(self, date: date | str, run_id: str, reason: str, *, whole_run: bool) -> BatchReport | None:
+        """Record why a part of a run ended before it could say so itself; the report where that published the run.
 
         `whole_run`: nobody else can succeed either; what is open is lost, and what is done is published. Else only a
         run that has not even begun is recorded.
         """
         self._ledger.refuse(run_id, _date(date), reason)
         if whole_run:
-            close(self._database, self._ledger, run_id, self._output, reason)
+            return close(self._database, self._ledger, run_id, self._output, reason)
+        return None
 
     @_releasing
     def fetch_active_stocks(self, *, results_due_after: date | str | None = None) -> list[Stock]:
@@ -190,10 +192,10 @@ class BatchPredictor:
             began=self._ledger.clock(),
         )
         name = new_run_id(run_date)
-        run = self._ledger.begin(name, run_date, plan.model_type, plan.model_version)
+        begun = self._ledger.begin(name, run_date, plan.model_type, plan.model_version)
         attempt = self._ledger.take(name, 0)
         if attempt is None:
-            raise RunEnded.of(run)
+            raise RunEnded.of(begun)
         with Attempting(self._ledger, attempt, is_retried=False):
             agree(self._ledger, attempt, lambda _renew: plan)
             rows = ShardRows({plan.model_version: predictions}, skipped)

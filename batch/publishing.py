@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -27,6 +28,24 @@ from upper_circuit.market.master import Master
 from upper_circuit.market.schema import runs
 
 log = logging.getLogger(__name__)
+
+INCOMPLETE = "the list is incomplete"
+"""What the aside of a report begins with that says how many stocks are missing; who is told of a list looks for it."""
+
+
+@dataclass(eq=False)
+class ListIncomplete(Exception):
+    """A part of a run failed for good, and the list was published without it.
+
+    Not the failure, which is `because` and has its own exit code, but the report beside it: the process that publishes
+    is the only one that will ever have it in hand.
+    """
+
+    report: BatchReport
+    because: Exception
+
+    def __str__(self) -> str:
+        return f"the list was published without a part that failed: {self.because}"
 
 
 def save(
@@ -207,10 +226,14 @@ def _clear_missing(connection: sa.Connection, run_id: str, plan: Plan) -> list[s
     kept = [code for shard, codes in enumerate(plan.shards) if shard not in missing for code in codes]
     for version in plan.versions:
         store.clear(connection, store.Day(plan.run_date, plan.model_type, version), keep=kept)
+    lost = sum(len(plan.shards[shard]) for shard in missing)
     return [
-        f"shard {shard} of {len(states)} is missing ({len(plan.shards[shard]):,} stocks), {states[shard]}: "
-        f"{reasons.get(shard, 'no reason is on record')}"
-        for shard in missing
+        f"{INCOMPLETE}: {lost:,} of {len(plan.codes):,} stocks are missing",
+        *(
+            f"shard {shard} of {len(states)} is missing ({len(plan.shards[shard]):,} stocks), {states[shard]}: "
+            f"{reasons.get(shard, 'no reason is on record')}"
+            for shard in missing
+        ),
     ]
 
 

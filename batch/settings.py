@@ -8,6 +8,8 @@ that a misspelt number would mean a default, and the list would be made from ano
 from __future__ import annotations
 
 import re
+from email.utils import parseaddr
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -16,9 +18,12 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from batch.extraction import default_workers
+from upper_circuit.features import MIN_PRICE_SHARE
 from upper_circuit.settings import MarketSettings
 
 _HERE = ("localhost", "127.0.0.1", "::1")
+_ADDRESS = re.compile(r'[^\s@"(),:;<>\[\]\\]+@[^\s@"(),:;<>\[\]\\]+')
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
 
 
 class BatchSettings(MarketSettings):
@@ -31,7 +36,7 @@ class BatchSettings(MarketSettings):
     writes none unless it is set."""
     batch_workers: int = Field(default_factory=default_workers, ge=1, le=64)
     """Processes that compute features. More than there are CPUs only cost memory (about 40 MiB each)."""
-    batch_min_price_share: float = Field(default=0.9, ge=0, le=1)
+    batch_min_price_share: float = Field(default=MIN_PRICE_SHARE, ge=0, le=1)
     """Share (0 to 1) of the stocks traded lately that must have a bar of the session before the run date."""
     preferred_model_version: str | None = None
     """Model version such as 1.3.0; unset or `latest`: the promoted one."""
@@ -56,7 +61,7 @@ class BatchSettings(MarketSettings):
     notify_email_to: Annotated[tuple[str, ...], NoDecode] = ()
     """Addresses that get the report, with commas between; none: no mail is sent."""
     notify_email_from: str = "upper-circuit@localhost"
-    """Sender of that mail."""
+    """Sender of that mail: name@host, or Name <name@host>."""
     smtp_host: str = "localhost"
     """Mail server."""
     smtp_port: int = Field(default=587, ge=1, le=65535)
@@ -97,8 +102,22 @@ class BatchSettings(MarketSettings):
     @classmethod
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for address in value:
-            if address.count("@") != 1 or not address.isprintable() or " " in address:
+            if not _is_address(address):
                 raise ValueError(f"{address!r} is no mail address: name@host is allowed")
+        return value
+
+    @field_validator("notify_email_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        if not value.isprintable() or not _is_address(parseaddr(value)[1]):
+            raise ValueError("name@host, or Name <name@host>, is allowed")
+        return value
+
+    @field_validator("smtp_host")
+    @classmethod
+    def _host(cls, value: str) -> str:
+        if not _is_host(value):
+            raise ValueError("the name or IP address of a host is allowed, its port is SMTP_PORT")
         return value
 
     @field_validator("slack_webhook_url")
@@ -134,6 +153,14 @@ class BatchSettings(MarketSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _a_login_has_a_password(self) -> Self:
+        if self.notify_email_to and self.smtp_username and not self.smtp_password:
+            raise ValueError(
+                f"SMTP_USERNAME={self.smtp_username!r} without SMTP_PASSWORD: both or none are allowed"
+            )
+        return self
+
     @property
     def output(self) -> Path | None:
         """Where files go; None in a pod for which no folder was set: the ledger has report and CSV."""
@@ -149,6 +176,20 @@ class BatchSettings(MarketSettings):
     def notifies(self) -> bool:
         """Whether anybody is to be told."""
         return bool(self.notify_email_to or self.slack_webhook_url)
+
+
+def _is_address(text: str) -> bool:
+    """Whether mail can be sent to it, written as it stands: no names, no quotes, no second line."""
+    return text.isprintable() and _ADDRESS.fullmatch(text) is not None
+
+
+def _is_host(text: str) -> bool:
+    """Whether it can be looked up: a name that a socket can encode, or an IP address."""
+    try:
+        text.encode("idna")
+        return _HOST.fullmatch(text) is not None or bool(ip_address(text))
+    except ValueError:  # of either; a UnicodeError is one
+        return False
 
 
 def _is_safe(url: str) -> bool:

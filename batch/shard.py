@@ -12,32 +12,26 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from batch import publishing, store
 from batch.agreement import Renew, agree
 from batch.extraction import MarketChanged
-from batch.freshness import marks, require_session_before
 from batch.ledger import Replanned
 from batch.ledger_rows import Attempt
 from batch.market_read import MarketRead
 from batch.model import ChosenModels
+from batch.morning import Morning
 from batch.plan import Plan, deal
 from batch.scoring import ShardRows, score
 from batch.universe import Universe, with_results_due
 from upper_circuit.errors import DataUnavailable, ModelUnavailable
-from upper_circuit.features import CrossSection
+from upper_circuit.features import READINGS, CrossSection, marks, require_session_before
 from upper_circuit.market.days import date_of
 from upper_circuit.models.scorer import Scorer
 
-if TYPE_CHECKING:
-    from batch.morning import Morning
-
 log = logging.getLogger(__name__)
-
-_TRIES = 3
 
 
 class Shard:
@@ -85,7 +79,7 @@ class Shard:
                 for version in self._models.versions
             }
             gone = None
-            for tries_left in reversed(range(_TRIES)):
+            for tries_left in reversed(range(READINGS)):
                 plan = self._agree(market, gone)
                 try:
                     self._write(market, plan)

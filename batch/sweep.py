@@ -9,7 +9,6 @@ no harm: whoever lost a shard cannot write it any more.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import socket
@@ -17,13 +16,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from batch.exits import Exit
+from batch.exits import Exit, Parser, exit_for
 from batch.ledger import Ledger
 from batch.ledger_rows import Overview
 from batch.outcomes import fill_outcomes
 from batch.publishing import close
 from batch.report import BatchReport
 from batch.settings import BatchSettings
+from batch.telling import tell
 from upper_circuit.market.database import Database
 
 log = logging.getLogger("batch.sweep")
@@ -31,9 +31,7 @@ log = logging.getLogger("batch.sweep")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Sweep once; gives the exit code."""
-    from batch.__main__ import exit_for  # noqa: PLC0415  # which imports nothing of this by itself
-
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m batch.sweep", description="Finish runs that nobody else finishes, and fill outcomes."
     )
     parser.parse_args(arguments)
@@ -44,7 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _sweep() -> Exit:
-    from batch.__main__ import tell  # noqa: PLC0415
     from upper_circuit.telemetry import logs  # noqa: PLC0415
 
     settings = BatchSettings.read()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.features import RunDate
+from cli.features import AllowMissingTables, AllowStale, RunDate, naming_options
 from cli.places import DatabaseOption, RegistryOption, database, registry_path
 
 
@@ -16,12 +16,14 @@ def explain(
     where: DatabaseOption = None,
     registry: RegistryOption = None,
     version: Annotated[str | None, typer.Option("--model-version", help="Default: the promoted one")] = None,
+    *,
+    allow_stale: AllowStale = False,
+    allow_missing_tables: AllowMissingTables = False,
 ) -> None:
     """Print a stock's 25 values, what was filled and from where, and what each adds to its score."""
+    from batch.store import NO_FIXED_BAND, without_band
     from upper_circuit.errors import UnknownStock
-    from upper_circuit.features import FEATURE_NAMES, FINGERPRINT, CrossSection, fill, raw
-    from upper_circuit.market.market import Market
-    from upper_circuit.market.master import Master
+    from upper_circuit.features import FEATURE_NAMES, FINGERPRINT, Lists, Tolerance, morning_matrix
     from upper_circuit.models.confidence import band
     from upper_circuit.models.registry import Registry
     from upper_circuit.models.scorer import Scorer
@@ -29,20 +31,24 @@ def explain(
 
     run_date = date.date()
     found = database(where)
-    master = Master.load(found)
-    if bse_code not in master.stocks:
+    lists = Lists.read(found)
+    if bse_code not in lists.master.stocks:
         raise UnknownStock(bse_code)
-    stock = master.get(bse_code)
-    market = Market.load(found, run_date=run_date)
-    market.calendar.require_session(run_date)
-    rows = raw(market.as_of(run_date))
-    matrix = fill(rows, CrossSection.of(rows, master), master, [bse_code])
+    stock = lists.master.get(bse_code)
+    tolerance = Tolerance(allow_stale=allow_stale, allow_missing_tables=allow_missing_tables)
+    with naming_options():
+        morning = morning_matrix(found, run_date, tolerance, lists=lists, codes=[bse_code])
+    matrix = morning.matrix
 
     symbol = f" ({stock.nse_symbol})" if stock.nse_symbol else ""
     typer.echo(f"{bse_code}{symbol} {stock.company_name or ''}")
-    typer.echo(
-        f"run date {run_date}, as of {market.calendar.session_before(run_date)}, status {stock.status}"
-    )
+    typer.echo(f"run date {run_date}, as of {morning.as_of}, status {stock.status}")
+    if bse_code in without_band(found, run_date):
+        typer.echo(
+            f"{NO_FIXED_BAND}: it trades under a dynamic one and cannot lock at a limit it does not have"
+        )
+    for mark in morning.marks:
+        typer.echo(f"Warning: {mark}")
     if skip := matrix.skipped.get(bse_code):
         typer.echo(f"skipped: {skip.reason} ({skip.detail})")
         return

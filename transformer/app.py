@@ -26,7 +26,7 @@ from transformer.hop import Hop
 from transformer.ledger_watch import EVERY_SECONDS, LedgerWatch
 from transformer.limits import Limiter
 from transformer.models import Models
-from transformer.mornings import Mornings, Rules
+from transformer.mornings import Mornings
 from transformer.predictors import Predictors
 from transformer.replicas import Replicas, addresses
 from transformer.routes import comparison, docs, health, models, predictions, protocol, runs
@@ -34,6 +34,7 @@ from transformer.routes.parts import Parts
 from transformer.service import Clock, PredictionService, utc_now
 from transformer.settings import TransformerSettings
 from transformer.tally import Tally
+from upper_circuit.features import Tolerance
 from upper_circuit.market.database import Database
 from upper_circuit.telemetry.metrics import BatchMetrics, HopMetrics, HttpMetrics
 
@@ -61,7 +62,7 @@ class Transformer:
         self.mornings = Mornings(
             self.database,
             kept=settings.mornings_kept,
-            rules=Rules(settings.min_price_share, settings.allow_missing_tables),
+            tolerance=Tolerance(settings.min_price_share, allow_missing_tables=settings.allow_missing_tables),
         )
         hop_metrics = HopMetrics(metrics)
         self.predictors = Predictors(

@@ -23,17 +23,9 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from transformer.known import Known
-from upper_circuit.errors import (
-    DatabaseAway,
-    DataUnavailable,
-    FeaturesUnavailable,
-    PricesStale,
-)
-from upper_circuit.features import FEATURE_NAMES, CrossSection, FeatureMatrix, RawFeatures, Skip, fill, raw
-from upper_circuit.market.calendar import Calendar
+from upper_circuit.errors import DatabaseAway, DataUnavailable, FeaturesUnavailable
+from upper_circuit.features import FEATURE_NAMES, FeatureMatrix, Lists, Skip, Tolerance, morning_matrix
 from upper_circuit.market.database import Database
-from upper_circuit.market.days import day_of
-from upper_circuit.market.market import Market
 from upper_circuit.market.reading import read_data_version
 
 PATIENCE = 10.0
@@ -45,14 +37,6 @@ _MOST_REFUSED = 1_000
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """When a morning may be made; the same as the batch's, or the two would answer differently."""
-
-    min_price_share: float = 0.9
-    allow_missing_tables: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +81,10 @@ class Mornings:
     The program calls `refresh` now and then; a question never waits for that, only for the first of its date.
     """
 
-    def __init__(self, database: Database, *, kept: int = 8, rules: Rules | None = None) -> None:
+    def __init__(self, database: Database, *, kept: int = 8, tolerance: Tolerance | None = None) -> None:
         self._database = database
         self._kept = kept
-        self._rules = rules or Rules()
+        self._tolerance = tolerance or Tolerance()
         self._known: Known | None = None
         self._has_read = False
         self._mornings: OrderedDict[date, Morning] = OrderedDict()
@@ -141,7 +125,8 @@ class Mornings:
         if changed is not None:
             self._known = changed
             self._refused.clear()
-            await self._make_anew(changed)
+        if changed is not None or self._is_behind:
+            await self._make_anew(self.known)
         self._has_read = True
 
     async def of(self, run_date: date) -> Morning:
@@ -180,14 +165,15 @@ class Mornings:
     async def _make(self, run_date: date) -> Morning:
         known = self.known
         try:
-            morning = await self._in_thread(lambda: make(self._database, run_date, known, self._rules))
+            morning = await self._in_thread(lambda: make(self._database, run_date, known, self._tolerance))
         except sa.exc.SQLAlchemyError as error:
             self._note_trouble(type(error).__name__)
             raise DatabaseAway(
                 f"the market database cannot be read for {run_date}: {type(error).__name__}"
             ) from error
         except DataUnavailable as error:
-            if len(self._refused) < _MOST_REFUSED:
+            may_pass = isinstance(error, DatabaseAway)
+            if not may_pass and len(self._refused) < _MOST_REFUSED:
                 self._refused[run_date] = error
             raise
         self._mornings[run_date] = morning
@@ -199,6 +185,11 @@ class Mornings:
         del self._being_made[run_date]
         if not task.cancelled():
             task.exception()  # whoever waited has it; nobody may be left to
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether a morning goes on answering that could not be made anew."""
+        return any(morning.data_version != self.known.data_version for morning in self._mornings.values())
 
     async def _make_anew(self, known: Known) -> None:
         """Every morning in memory of an older state, and the newest one that can be asked for."""
@@ -212,7 +203,8 @@ class Mornings:
             try:
                 await self._make(day)
             except DataUnavailable as error:
-                self._mornings.pop(day, None)
+                if not isinstance(error, DatabaseAway):
+                    self._mornings.pop(day, None)
                 log.warning("morning.not_made", extra={"run_date": day, "because": str(error)})
             for other in order:  # a morning made anew is not one that was asked for
                 if other in self._mornings:
@@ -227,30 +219,19 @@ class Mornings:
         self.trouble = trouble
 
 
-def make(database: Database, run_date: date, known: Known, rules: Rules) -> Morning:
+def make(database: Database, run_date: date, known: Known, tolerance: Tolerance) -> Morning:
     """The morning of a run date, from the database; blocking. Raises DataUnavailable."""
-    market = Market.load(database, run_date=run_date)
-    while (
-        market.data_version != known.data_version
-    ):  # an ingest came in between: names and prices of one state
-        known = Known.read(database)
-        market = Market.load(database, run_date=run_date)
-    view = market.as_of(run_date)
-    rows = raw(view)
-    for code, reason in rows.unreadable.items():
+    lists = Lists(known.data_version, known.calendar, known.master)
+    made = morning_matrix(database, run_date, tolerance, lists=lists)
+    for code, reason in made.unreadable.items():
         log.error("stock.unreadable", extra={"bse_code": code, "reason": reason})
-    _require_current(rows, market.calendar, rules)
-    cross = CrossSection.of(rows, known.master)
-    if not rules.allow_missing_tables:
-        cross.require_every_feature()
-    matrix = fill(rows, cross, known.master, [stock.bse_code for stock in known.master.active()])
     return Morning(
         run_date=run_date,
-        as_of=view.as_of,
-        data_version=market.data_version,
-        matrix=matrix,
-        row_of={code: row for row, code in enumerate(matrix.codes)},
-        missing_tables=cross.missing_tables,
+        as_of=made.as_of,
+        data_version=made.data_version,
+        matrix=made.matrix,
+        row_of={code: row for row, code in enumerate(made.matrix.codes)},
+        missing_tables=made.missing_tables,
     )
 
 
@@ -260,15 +241,6 @@ def _changed(database: Database, known: Known | None) -> Known | None:
             if read_data_version(connection) == known.data_version:
                 return None
     return Known.read(database)
-
-
-def _require_current(rows: RawFeatures, calendar: Calendar, rules: Rules) -> None:
-    session = calendar.session_before(rows.run_date)
-    traded = rows.traded
-    current = traded & (rows.newest_day >= day_of(session))
-    share = float(current.sum() / traded.sum()) if traded.any() else 0.0
-    if share < rules.min_price_share:
-        raise PricesStale(rows.run_date, session, share, rules.min_price_share)
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from upper_circuit.features import MIN_PRICE_SHARE
 from upper_circuit.settings import MarketSettings
 
 
@@ -68,7 +69,7 @@ class TransformerSettings(MarketSettings):
     """How often the database is asked whether the market changed; an answer is at most so much older than it."""
     mornings_kept: int = Field(default=8, ge=1, le=256)
     """Run dates in memory, 1.5 MB each for 11,000 stocks."""
-    min_price_share: float = Field(default=0.9, ge=0, le=1)
+    min_price_share: float = Field(default=MIN_PRICE_SHARE, ge=0, le=1)
     """Share of the stocks traded lately that must have a bar of the session before the date asked for."""
     allow_missing_tables: bool = False
     """True: answer without the features of tables that are not loaded, as the batch's --allow-missing-tables."""

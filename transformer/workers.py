@@ -28,12 +28,13 @@ from prometheus_client.multiprocess import mark_process_dead
 from transformer.app import routers_without_parts
 from transformer.known import Known
 from transformer.limits import Limiter
-from transformer.mornings import Morning, Rules, make
+from transformer.mornings import Morning, make
 from transformer.openapi import describe
 from transformer.settings import TransformerSettings
 from transformer.shared_limits import InSharedMemory
-from transformer.worker import GRACE, TransformerWorker
+from transformer.worker import GRACE, Inheritance, TransformerWorker
 from upper_circuit.errors import DataUnavailable
+from upper_circuit.features import Tolerance
 from upper_circuit.market.database import Database
 from upper_circuit.settings import SettingsRefused
 from upper_circuit.telemetry import logs
@@ -92,8 +93,10 @@ class Shelf:
         try:
             known = Known.read(database)
             if self.taken is None or self.taken[0].data_version != known.data_version:
-                rules = Rules(self._settings.min_price_share, self._settings.allow_missing_tables)
-                self.taken = known, make(database, known.next_run_date(), known, rules)
+                tolerance = Tolerance(
+                    self._settings.min_price_share, allow_missing_tables=self._settings.allow_missing_tables
+                )
+                self.taken = known, make(database, known.next_run_date(), known, tolerance)
         except (sa.exc.SQLAlchemyError, DataUnavailable) as error:
             log.warning("workers.no_morning", extra={"because": type(error).__name__})
         finally:
@@ -151,7 +154,6 @@ class Workers(BaseApplication):  # type: ignore[misc]
         self.settings = settings
         self.count = count
         self.shelf = Shelf(settings)
-        self.description: dict[str, Any] = {}
         self.limiter: Limiter | None = None
         if settings.rate_limit_per_second and settings.redis_url is None:
             self.limiter = InSharedMemory(settings.rate_limit_per_second)
@@ -182,15 +184,15 @@ class Workers(BaseApplication):  # type: ignore[misc]
         for name, value in told.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Workers:
+    def load(self) -> Inheritance:
         """In the parent, once: what all processes have in common."""
         from transformer import serving  # noqa: F401, PLC0415  # its import of kserve takes two seconds
 
-        self.description = describe(routers_without_parts())
+        description = describe(routers_without_parts())
         self.shelf.refresh()
         gc.collect()
         gc.freeze()  # what is never looked at by a collection is never copied for a process of its own
-        return self
+        return Inheritance(self.settings, description, self.limiter, lambda: self.shelf.taken)
 
     def run(self) -> None:
         """Until told to stop; ends by SystemExit."""

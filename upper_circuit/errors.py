@@ -113,7 +113,7 @@ class PricesStale(DataUnavailable):
     def __str__(self) -> str:
         return (
             f"PRICES_STALE: {self.share:.1%} of the stocks that traded lately have a bar of {self.missing_session}, "
-            f"{self.required:.1%} are needed for {self.run_date}; ingest that session's files (or --allow-stale)"
+            f"{self.required:.1%} are needed for {self.run_date}; ingest that session's files"
         )
 
 
@@ -141,10 +141,7 @@ class TableMissing(DataUnavailable):
 
     def __str__(self) -> str:
         names = f" ({', '.join(self.features)})" if self.features else ""
-        return (
-            f"table {self.table} holds nothing that is known for {self.run_date}{names}; "
-            "load it, or go on with --allow-missing-tables"
-        )
+        return f"table {self.table} holds nothing that is known for {self.run_date}{names}; load it"
 
 
 @dataclass(eq=False)

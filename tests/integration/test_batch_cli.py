@@ -51,7 +51,11 @@ def test_a_person_scores_a_morning_with_one_command(folder: Path) -> None:
     ("arguments", "code", "told"),
     [
         (["--date", "2023-07-02"], 0, "skipped: no session, next is 2023-07-03"),
-        (["--date", "2023-07-05"], 1, "PRICES_STALE"),
+        (
+            ["--date", "2023-07-05"],
+            1,
+            "are needed for 2023-07-05; ingest that session's files, or go on with --allow-stale",
+        ),
         (["--date", "2023-07-03", "--model-version", "2.0.0"], 43, "model XGBoost 2.0.0 is not in"),
     ],
     ids=["no session", "stale", "no model"],

@@ -12,6 +12,7 @@ import random
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from email import message_from_string
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
@@ -21,6 +22,7 @@ from tests.factories import batch as factory
 from tests.factories.batch import LittleMarket
 from tests.factories.batch_pods import Job
 from tests.factories.batch_processes import BatchProcesses, batch_processes
+from tests.factories.listeners import MailServer, listening
 from tests.postgres import Postgres
 
 pytestmark = pytest.mark.postgres
@@ -243,6 +245,32 @@ def test_a_model_that_breaks_in_the_middle_fails_the_run_and_keeps_what_was_done
     assert "Warning: shard 1 of 4 is missing (6 stocks), lost: ModelRejected: model 1.0.0 failed" in report
     assert {row for row in clean if row in job.table()} == set(job.table())
     assert 6 == len(job.table())
+
+
+def test_a_pod_that_fails_for_the_last_time_tells_of_the_list_without_its_stocks(
+    job: Job, clean: list[tuple[object, ...]]
+) -> None:
+    """The run has ended with it, so no sweeper comes back: whoever publishes also sends, whatever it failed of."""
+    with listening(MailServer()) as mail:
+        to = {
+            "NOTIFY_EMAIL_TO": "desk@example.com",
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(mail.port),
+            "SMTP_SECURITY": "none",
+        }
+        done = [job.run(shard, **to) for shard in range(3)]
+        job.execute("ALTER TABLE daily_predictions ADD CONSTRAINT no_more CHECK (false) NOT VALID")
+        codes = [job.run(3, failures=failures, **to) for failures in range(3)]
+        swept = job.sweep(**to)
+
+    [(state, report)] = job.asked("SELECT state, report FROM runs")
+    assert ([0, 0, 0], [1, 1, 1], 0, "failed") == (done, codes, swept, state)
+    [text] = mail.messages
+    message = message_from_string(text)
+    assert "the list is incomplete: 5 of 22 stocks are missing" in " ".join(message["Subject"].split())
+    assert f"Warning: shard 3 of {SHARDS} is missing (5 stocks), failed: " in report
+    assert 1 == job.said().count(report)
+    assert set(job.table()) < set(clean)
 
 
 def test_a_deadline_loses_open_shards_and_the_sweeper_publishes_the_others(

@@ -13,6 +13,7 @@ from batch.ledger import Ledger
 from batch.morning import Choices, Morning, Part
 from batch.predictor import BatchPredictor
 from batch.report import BatchReport
+from batch.running import run
 from tests.factories import batch as factory
 from tests.factories.batch import LittleMarket, asked
 from tests.postgres import Postgres
@@ -93,6 +94,6 @@ def pod(little: LittleMarket, registry: Path, tmp_path: Path, shard: int) -> Bat
         stop=Stop(),
     )
     try:
-        return morning.run(Part("job", 3, shard))
+        return run(morning, Part("job", 3, shard))
     finally:
         database.dispose()

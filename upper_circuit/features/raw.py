@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from upper_circuit.errors import DataUnavailable
 from upper_circuit.features.catalog import COLUMN, FEATURE_NAMES
 from upper_circuit.features.financial import financial, newest_quarters
 from upper_circuit.features.seasonality import season
@@ -67,6 +68,11 @@ class RawFeatures:
     def traded(self) -> Flags:
         """[n] whether the stock has a bar in the last 10 sessions."""
         return self.newest_day >= self.traded_since
+
+    def require_any_readable(self) -> None:
+        """Raise DataUnavailable where the packed prices of every stock are damaged: that is no market without bars."""
+        if self.unreadable and not self.codes:
+            raise DataUnavailable(f"no packed prices can be read ({next(iter(self.unreadable.values()))})")
 
     @classmethod
     def concat(cls, blocks: Sequence[RawFeatures]) -> RawFeatures:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from batch.__main__ import exit_for, main
-from batch.exits import Exit
+from batch import __main__ as morning
+from batch import sweep
+from batch.exits import Exit, exit_code, exit_for
 from batch.extraction import WorkersLost
 from batch.interruption import Interrupted
 from batch.ledger import NoSuchShard, RunEnded
+from batch.publishing import ListIncomplete
+from tests.unit.batch.test_report import report
 from upper_circuit import errors
 from upper_circuit.settings import SettingsRefused
 
@@ -72,7 +76,33 @@ def test_a_defect_is_logged_with_its_stack(caplog: pytest.LogCaptureFixture) -> 
 def test_help_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
     """Asking how to use it is no misuse."""
     with pytest.raises(SystemExit) as ended:
-        main(["--help"])
+        morning.main(["--help"])
 
     assert 0 == ended.value.code
     assert "--upcoming-earnings" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("program", [morning.main, sweep.main], ids=["batch", "batch.sweep"])
+def test_misuse_of_either_program_is_one_line_and_never_tried_again(
+    program: Callable[[Sequence[str] | None], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A CronJob with a wrong argument is as wrong in an hour; argparse's own 2 would mean: try again."""
+    with pytest.raises(SystemExit) as ended:
+        program(["--nope"])
+
+    assert Exit.NOTHING_CAN == ended.value.code
+    [line] = capsys.readouterr().err.splitlines()
+    assert "unrecognized arguments: --nope" in line
+
+
+@pytest.mark.parametrize("because", [errors.SchemaOutdated(None, "0001"), OSError("disk full")])
+def test_a_list_without_a_part_ends_as_what_that_part_failed_of(
+    because: Exception, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """That something was published beside it makes a failure neither better nor worse."""
+    code = exit_for(ListIncomplete(report(), because))
+
+    alone = (capsys.readouterr().err, [record.exc_info for record in caplog.records])
+    caplog.clear()
+    assert exit_for(because) == code == exit_code(because)
+    assert alone == (capsys.readouterr().err, [record.exc_info for record in caplog.records])

@@ -27,6 +27,14 @@ MAIL = {
 
 LOGIN = {"smtp_username": "me", "smtp_password": "pass"}
 
+LACK = "the list is incomplete: 15 of 30 stocks are missing"
+ASIDES = (
+    "no second model was scored: it is not there",
+    LACK,
+    "shard 1 of 2 is missing (15 stocks), failed: db-7 is away",
+)
+"""What a report says beside the notes of a run of which a shard was lost."""
+
 
 @pytest.fixture
 def mail() -> Iterator[MailServer]:
@@ -115,6 +123,35 @@ def test_a_morning_without_sure_locks_posts_nothing(webhook: WebhookServer) -> N
     assert [] == webhook.posts
 
 
+def test_an_incomplete_list_says_so_in_the_subject_and_first_of_all(
+    mail: MailServer, webhook: WebhookServer
+) -> None:
+    """Whoever reads only the subject, or only the chat, must not take a part for the whole; reasons stay in the mail."""
+    everywhere = settings(**MAIL, smtp_port=mail.port, slack_webhook_url=hook(webhook.port))
+
+    notify(everywhere, report(asides=ASIDES))
+
+    message = message_from_string(mail.messages[0])
+    assert f"Upper circuits 2025-11-14: 423 predicted; {LACK}" == " ".join(message["Subject"].split())
+    assert "failed: db-7 is away" in str(message.get_payload())
+    text = json.loads(webhook.posts[0][1])["text"]
+    assert f"Warning: {LACK}" == text.splitlines()[1]
+    assert "db-7" not in text
+
+
+def test_the_chat_hears_of_an_incomplete_list_without_sure_locks_too(webhook: WebhookServer) -> None:
+    """Silence would mean that there are none, which nobody knows of the stocks that are missing."""
+    calm = report(predictions=(prediction("1", probability=0.1),), asides=ASIDES)
+
+    notify(settings(slack_webhook_url=hook(webhook.port)), calm)
+
+    [(_, body)] = webhook.posts
+    assert [
+        "Upper circuits 2025-11-14, high confidence: 0",
+        f"Warning: {LACK}",
+    ] == json.loads(body)["text"].splitlines()
+
+
 def test_redirects_are_not_followed(webhook: WebhookServer, caplog: pytest.LogCaptureFixture) -> None:
     """A webhook that sends elsewhere would take the list there."""
     with listening(WebhookServer(307, {"Location": hook(webhook.port)})) as elsewhere:
@@ -156,3 +193,26 @@ def test_a_server_without_encryption_gets_no_mail(
 
     assert [] == mail.messages
     assert ["notification.failed"] == [record.message for record in caplog.records]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {**LOGIN, "smtp_password": "pässword"},
+        {"notify_email_to": ("=?utf-8?q??=@`a??éa?=",)},
+        {"notify_email_from": "batch@bücher.example"},
+    ],
+    ids=["password", "address", "sender"],
+)
+def test_what_the_library_cannot_encode_is_a_line_in_the_log(
+    mail: MailServer, caplog: pytest.LogCaptureFixture, odd: dict[str, Any]
+) -> None:
+    """The standard library raises errors of no common kind here; none of them may end a run that is written."""
+    notify(settings(**{**MAIL, **odd}, smtp_port=mail.port), report())
+
+    assert [] == mail.messages
+    assert [("notification.failed", "mail")] == [
+        (record.message, record.channel)  # type: ignore[attr-defined]
+        for record in caplog.records
+    ]
+    assert "pässword" not in str([record.__dict__ for record in caplog.records])

@@ -88,6 +88,21 @@ def test_a_database_url_takes_the_place_of_the_folder(monkeypatch: pytest.Monkey
         ("SLACK_WEBHOOK_URL", "http://hooks.example/secret", "https://, or http:// to localhost, is allowed"),
         ("SLACK_WEBHOOK_URL", "https://", "https://, or http:// to localhost, is allowed"),
         ("SLACK_WEBHOOK_URL", "https://hooks.example:secret/", "SLACK_WEBHOOK_URL='...' is not allowed"),
+        ("NOTIFY_EMAIL_TO", "desk(all):a@b.example", "is no mail address"),
+        (
+            "NOTIFY_EMAIL_FROM",
+            "the batch",
+            "NOTIFY_EMAIL_FROM='the batch' is not allowed: name@host, or Name <name",
+        ),
+        ("NOTIFY_EMAIL_FROM", "A <a@b.example>\r\nBcc: c@d.example", "NOTIFY_EMAIL_FROM="),
+        (
+            "SMTP_HOST",
+            "mail..example",
+            "SMTP_HOST='mail..example' is not allowed: the name or IP address of a host",
+        ),
+        ("SMTP_HOST", "mail.example:25", "its port is SMTP_PORT"),
+        ("SMTP_HOST", "smtps://mail.example", "SMTP_HOST='smtps://mail.example' is not allowed"),
+        ("SMTP_HOST", "a" * 64, "the name or IP address of a host is allowed"),
         ("SMTP_PORT", "70000", "less than or equal to 65535"),
         ("OTHER_MODEL_VERSION", "latest", "three numbers with dots such as 1.3.0 are allowed"),
         ("BATCH_SHARDS", "0", "greater than or equal to 1"),
@@ -120,6 +135,40 @@ def test_a_password_is_never_sent_in_the_clear_to_another_machine(monkeypatch: p
 
     monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
     assert "127.0.0.1" == BatchSettings.read().smtp_host
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SMTP_HOST", "mail.example."),
+        ("SMTP_HOST", "mail_server"),
+        ("SMTP_HOST", "mail.bücher.example"),
+        ("SMTP_HOST", "192.0.2.1"),
+        ("SMTP_HOST", "fe80::1%eth0"),
+        ("NOTIFY_EMAIL_FROM", "batch+morning@desk.example"),
+        ("NOTIFY_EMAIL_FROM", "The morning's list <batch@desk.example>"),
+    ],
+)
+def test_every_host_and_sender_that_works_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """A rule that refuses what mail servers take would cost a morning for nothing."""
+    monkeypatch.setenv(name, value)
+
+    assert value == getattr(BatchSettings.read(), name.lower())
+
+
+def test_a_login_without_a_password_is_refused_where_mail_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be left out in silence, and the server refuse the mail at seven in the morning."""
+    monkeypatch.setenv("SMTP_USERNAME", "batch")
+    assert "batch" == BatchSettings.read().smtp_username
+
+    monkeypatch.setenv("NOTIFY_EMAIL_TO", "desk@example.com")
+    with pytest.raises(SettingsRefused, match="SMTP_USERNAME='batch' without SMTP_PASSWORD: both or none"):
+        BatchSettings.read()
+
+    monkeypatch.setenv("SMTP_PASSWORD", "pass")
+    assert BatchSettings.read().notifies
 
 
 def test_two_slots_have_two_versions(monkeypatch: pytest.MonkeyPatch) -> None:

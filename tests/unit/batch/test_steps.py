@@ -9,18 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.freshness import Tolerance
 from batch.interruption import Interrupted, Stop
 from batch.ledger import Ledger, NoSuchShard
 from batch.morning import Choices, Morning, Part
 from batch.predictor import BatchPredictor
+from batch.publishing import ListIncomplete
 from batch.report import BatchReport
+from batch.running import run
 from batch.scoring import predict, skipped
 from batch.shard import Shard
 from tests.factories import batch as factory
 from tests.factories.batch import LittleMarket, asked
 from upper_circuit.errors import BadInput, ModelNotFound, NotASession, PricesStale, SchemaOutdated
-from upper_circuit.features import CrossSection, FeatureMatrix, RawFeatures, fill, raw
+from upper_circuit.features import CrossSection, FeatureMatrix, RawFeatures, Tolerance, fill, raw
 from upper_circuit.market.database import Database
 from upper_circuit.market.market import Market
 from upper_circuit.market.master import Master
@@ -147,7 +148,7 @@ def run_part(folder: Path, little: LittleMarket, part: Part) -> BatchReport | No
         stop=Stop(),
     )
     try:
-        return morning.run(part)
+        return run(morning, part)
     finally:
         database.dispose()
 
@@ -195,7 +196,7 @@ def test_rows_of_a_shard_that_failed_are_not_those_of_an_earlier_run(
 def test_the_last_failure_of_a_shard_publishes_what_the_others_did(
     folder: Path, little: LittleMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody comes after it: the report is there at once, and says what is missing and why."""
+    """Nobody comes after it: the report is there at once, says what is missing and why, and comes with the error."""
 
     def fail(_shard: Shard) -> None:
         raise OSError("disk is gone")
@@ -206,13 +207,35 @@ def test_the_last_failure_of_a_shard_publishes_what_the_others_did(
         with pytest.raises(OSError, match="disk is gone"):
             run_part(folder, little, Part("job", 2, 1, retried=True, in_cluster=True))
         retried = asked(folder / "db", "SELECT state FROM runs")
-        with pytest.raises(OSError, match="disk is gone"):
+        with pytest.raises(ListIncomplete, match="disk is gone") as caught:
             run_part(folder, little, Part("job", 2, 1, in_cluster=True))
 
     [(state, report)] = asked(folder / "db", "SELECT state, report FROM runs")
     assert [("running",)] == retried
     assert "failed" == state
-    assert "Warning: shard 1 of 2 is missing (15 stocks), failed: OSError: disk is gone\n" in report
+    assert (
+        "Warning: the list is incomplete: 15 of 30 stocks are missing\n"
+        "Warning: shard 1 of 2 is missing (15 stocks), failed: OSError: disk is gone\n"
+    ) in report
+    assert report == caught.value.report.text
+    assert isinstance(caught.value.because, OSError)
+
+
+def test_a_morning_of_which_nothing_was_scored_ends_with_its_own_error_alone(
+    folder: Path, little: LittleMarket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One process, one shard: there is no list without it, and to have none to publish is no second failure."""
+
+    def fail(_shard: Shard) -> None:
+        raise OSError("disk is gone")
+
+    monkeypatch.setattr(Shard, "score", fail)
+
+    with pytest.raises(OSError, match="disk is gone"):
+        predictor(folder).predict_all_stocks(little.run_date)
+
+    assert [("failed", "OSError: disk is gone")] == asked(folder / "db", "SELECT state, reason FROM runs")
+    assert [] == caplog.records
 
 
 def test_a_stop_that_was_asked_for_ends_the_run(folder: Path, little: LittleMarket) -> None:

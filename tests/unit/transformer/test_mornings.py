@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 from tests.factories import batch as factory
 from tests.factories.batch import LittleMarket
+from tests.factories.loading import loading
 from transformer import mornings
 from transformer.known import Known
-from transformer.mornings import Morning, Mornings, Rules
+from transformer.mornings import Morning, Mornings
 from upper_circuit.errors import (
     DatabaseAway,
     DataNotYetAvailable,
@@ -27,6 +28,7 @@ from upper_circuit.errors import (
     TableMissing,
     UnknownStock,
 )
+from upper_circuit.features import READINGS, Tolerance
 from upper_circuit.features.catalog import COLUMN
 from upper_circuit.market import schema
 from upper_circuit.market.database import Database
@@ -88,9 +90,9 @@ def test_a_morning_is_made_once_for_all_who_wait(own: LittleMarket, monkeypatch:
     made: list[date] = []
     really = mornings.make
 
-    def make(database: Database, run_date: date, known: Known, rules: Rules) -> Morning:
+    def make(database: Database, run_date: date, known: Known, tolerance: Tolerance) -> Morning:
         made.append(run_date)
-        return really(database, run_date, known, rules)
+        return really(database, run_date, known, tolerance)
 
     monkeypatch.setattr(mornings, "make", make)
     past = session_before(own, own.run_date, 5)
@@ -193,6 +195,7 @@ def test_prices_of_too_few_stocks_are_no_answer(own: LittleMarket) -> None:
                 await found.of(following)
 
         assert (own.run_date, 0.0) == (caught.value.missing_session, caught.value.share)
+        assert "--" not in str(caught.value)  # who asks over HTTP has no options
 
     over(own, work)
 
@@ -264,7 +267,7 @@ def test_a_table_that_is_not_loaded_is_refused_or_left_out(own: LittleMarket) ->
         assert np.isnan(morning.matrix.values).any()
 
     over(own, refused)
-    over(own, left_out, rules=Rules(allow_missing_tables=True))
+    over(own, left_out, tolerance=Tolerance(allow_missing_tables=True))
 
 
 def test_days_that_cannot_be_asked_for(own: LittleMarket) -> None:
@@ -353,11 +356,59 @@ def test_an_ingest_in_the_middle_gives_names_and_prices_of_one_state(own: Little
         .values(status="DELISTED"),
     )
 
-    morning = mornings.make(database, own.run_date, stale, Rules())
+    morning = mornings.make(database, own.run_date, stale, Tolerance())
 
     database.dispose()
     assert 2 == morning.data_version
     assert "500002" not in morning.row_of
+
+
+def test_a_market_that_does_not_keep_still_leaves_the_last_answer_standing(own: LittleMarket) -> None:
+    """Made anew once it keeps still; what nobody has asked for before is told to come back, and may."""
+    past, other = (session_before(own, own.run_date, back) for back in (3, 4))
+
+    async def work(found: Mornings) -> None:
+        before = await found.of(past)
+        change(own)
+        with loading(found._database, own.folder) as loads:
+            await found.refresh()
+            with pytest.raises(DatabaseAway, match="changed during each of 3 readings"):
+                await found.of(other)
+
+            assert before is found.get(past)
+            assert len(loads) > READINGS
+
+        await found.refresh()
+
+        after = found.get(past)
+        assert after is not None
+        assert found.known.data_version == after.data_version
+        assert other == (await found.of(other)).run_date
+
+    over(own, work)
+
+
+def test_an_answer_left_standing_is_made_anew_though_nothing_changed_since(own: LittleMarket) -> None:
+    """The database went away between the look at its state and the reading of its prices."""
+    away = own.folder.with_name("away")
+
+    async def work(found: Mornings) -> None:
+        before = found.get(own.run_date)
+        change(own)
+        known = Known.read(own.database)
+        own.folder.rename(away)
+        found._known = known
+        await found._make_anew(known)
+        assert before is found.get(own.run_date)
+
+        away.rename(own.folder)
+        await found.refresh()
+
+        after = found.get(own.run_date)
+        assert after is not None
+        assert (1, 2) == (before and before.data_version, after.data_version)
+
+    over(own, work)
 
 
 def test_a_database_that_says_nothing_is_not_waited_for_for_ever(

@@ -1,9 +1,10 @@
 """
-Whether there is anything to make a list from.
+What must be loaded before anything is made from it, and what may be lacking all the same.
 
-An answer made from old prices looks like one made from new ones, so a run stops when the session before its date is
-missing, or when a whole table is. Somebody may want it all the same: then the run goes on, and the sentence that would
-have stopped it stands on everything it writes.
+An answer made from old prices looks like one made from new ones, so a morning is refused when the session before it is
+missing, or when a whole table is. Somebody may want it all the same: then it is made, and the sentence that would have
+stopped it stands on everything that is written. The rule is the same for batch, API and whoever looks at a day, or one
+of them would answer what another refuses.
 """
 
 from __future__ import annotations
@@ -11,17 +12,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from upper_circuit.errors import PricesStale
-from upper_circuit.features import CrossSection, RawFeatures
+from upper_circuit.errors import PricesStale, TableMissing
+from upper_circuit.features.cross_section import CrossSection
+from upper_circuit.features.raw import RawFeatures
 from upper_circuit.market.calendar import Calendar
 from upper_circuit.market.days import day_of
+
+MIN_PRICE_SHARE = 0.9
+"""What `Tolerance.min_price_share` is where nobody sets it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What a run goes on in spite of."""
+    """What a morning is made in spite of."""
 
-    min_price_share: float = 0.9
+    min_price_share: float = MIN_PRICE_SHARE
     """Share of the stocks traded lately that must have a bar of the session before the run date."""
     allow_stale: bool = False
     allow_missing_tables: bool = False
@@ -41,7 +46,7 @@ def marks(raw: RawFeatures, cross: CrossSection, calendar: Calendar, tolerance: 
         raw: features of every stock with bars.
         cross: the cross-section made of them.
         calendar: the exchange's sessions.
-        tolerance: what the run goes on in spite of.
+        tolerance: what is gone on in spite of.
     """
     session = calendar.session_before(raw.run_date)
     traded = raw.traded
@@ -57,3 +62,14 @@ def marks(raw: RawFeatures, cross: CrossSection, calendar: Calendar, tolerance: 
     if cross.missing_tables:
         found.append(f"tables not loaded: {', '.join(cross.missing_tables)}")
     return tuple(found)
+
+
+def allowed_by(error: Exception) -> str | None:
+    """The field of Tolerance that goes on in spite of an error; None where none does."""
+    match error:
+        case PricesStale():
+            return "allow_stale"
+        case TableMissing():
+            return "allow_missing_tables"
+        case _:
+            return None
