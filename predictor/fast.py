@@ -20,6 +20,7 @@ from predictor.keeper import ModelKeeper
 from predictor.scoring import Answer, Scoring
 from upper_circuit.errors import UpperCircuitError
 from upper_circuit.oip import contract
+from upper_circuit.oip.arrival import BodyLate, BodyTooLarge, GoneError, Message, Receive, body_of
 from upper_circuit.oip.codec import encode_error
 from upper_circuit.telemetry.correlation import correlation_id
 from upper_circuit.telemetry.metrics import HttpMetrics
@@ -27,8 +28,6 @@ from upper_circuit.telemetry.metrics import HttpMetrics
 log = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = dict[bytes, bytes]
@@ -90,13 +89,12 @@ class FastPath:
         refusal: Refusal | None = None
         try:
             header_length = _header_length(request.headers)
-            body = await _body(receive, _announced(request.headers))
-            if body is None:
-                request.status = _GONE
-                return
+            body = await _body(receive, request.headers)
             answer = await self._scoring.answer(body, header_length)
         except UpperCircuitError as error:
             refusal = Refusal.of(error)
+        except GoneError:
+            request.status = _GONE
         finally:  # also where a defect passes through, whose story the server logs
             if request.status != _GONE:
                 await (request.answer(answer) if answer else request.refuse(refusal or DEFECT))
@@ -160,6 +158,8 @@ class _Request:
         headers = [(b"content-type", _JSON)]
         if refusal.retry_after is not None:
             headers.append((b"retry-after", str(refusal.retry_after).encode()))
+        if refusal.status is HTTPStatus.REQUEST_TIMEOUT:  # see BodyLate
+            headers.append((b"connection", b"close"))
         await self._whole(refusal.status, encode_error(refusal.told), headers)
 
     async def send(self, message: Message) -> None:
@@ -190,23 +190,14 @@ def _log_inference(request: _Request, answer: Answer | None, refusal: Refusal | 
     log.info("inference", extra=facts)
 
 
-async def _body(receive: Receive, announced: int | None) -> bytes | None:
-    """The whole body; None where the caller went away; Refused as soon as it is known to be too large."""
-    if announced is not None and announced > contract.MOST_BYTES:
-        raise _too_large(announced)
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        part: bytes = message.get("body", b"")
-        size += len(part)
-        if size > contract.MOST_BYTES:
-            raise _too_large(size)
-        parts.append(part)
-        if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+async def _body(receive: Receive, headers: Headers) -> bytes:
+    """The whole body; Refused as soon as it is known to be too large, or late; GoneError."""
+    try:
+        return await body_of(receive, headers, contract.MOST_BYTES)
+    except BodyTooLarge as error:
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from None
+    except BodyLate as error:
+        raise Refused(HTTPStatus.REQUEST_TIMEOUT, str(error)) from None
 
 
 def _header_length(headers: Headers) -> int | None:
@@ -229,21 +220,12 @@ def _header_length(headers: Headers) -> int | None:
 
 
 def _require_small(headers: Headers) -> None:
-    announced = _announced(headers)
-    if announced is None and b"transfer-encoding" in headers:
-        raise Refused(HTTPStatus.LENGTH_REQUIRED, "a body needs a Content-Length here")
-    if announced is not None and announced > MOST_BYTES_ELSEWHERE:
-        raise _too_large(announced, MOST_BYTES_ELSEWHERE)
-
-
-def _announced(headers: Headers) -> int | None:
     length = headers.get(b"content-length", b"")
-    return int(length) if length.isdigit() else None
-
-
-def _too_large(size: int, most: int = contract.MOST_BYTES) -> Refused:
-    told = f"the body has {size:,} bytes or more, {most:,} are allowed"
-    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
+    if not length.isdigit() and b"transfer-encoding" in headers:
+        raise Refused(HTTPStatus.LENGTH_REQUIRED, "a body needs a Content-Length here")
+    if length.isdigit() and int(length) > MOST_BYTES_ELSEWHERE:
+        told = str(BodyTooLarge(int(length), MOST_BYTES_ELSEWHERE))
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
 
 
 def _text(headers: Headers, name: bytes) -> str | None:

@@ -19,7 +19,8 @@ class Connections:
 
     def __init__(self, most_seconds: float) -> None:
         self._most = most_seconds
-        self._began: dict[tuple[Any, ...], float] = {}
+        self._seen: dict[tuple[Any, ...], tuple[float, float]] = {}
+        """When each was asked on first and last."""
         self._looked = 0.0
 
     def is_over(self, peer: tuple[Any, ...] | None, now: float) -> bool:
@@ -28,12 +29,13 @@ class Connections:
             return False
         if now - self._looked > _FORGOTTEN:
             self._forget(now)
-        if now - self._began.setdefault(peer, now) < self._most:
+        began, _ = self._seen.get(peer, (now, now))
+        if now - began < self._most:
+            self._seen[peer] = began, now
             return False
-        del self._began[peer]
+        del self._seen[peer]
         return True
 
     def _forget(self, now: float) -> None:
         self._looked = now
-        kept = {peer: began for peer, began in self._began.items() if now - began < _FORGOTTEN}
-        self._began = kept
+        self._seen = {peer: seen for peer, seen in self._seen.items() if now - seen[1] < _FORGOTTEN}

@@ -8,7 +8,6 @@ errors, metrics and the one log line; what is not a hot route goes on to the app
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -28,18 +27,15 @@ from transformer.replies import Reply, refused
 from transformer.tally import Tally
 from upper_circuit.errors import UpperCircuitError
 from upper_circuit.oip import contract
+from upper_circuit.oip.arrival import BodyLate, BodyTooLarge, GoneError, Message, Receive, body_of
 from upper_circuit.telemetry import logs
 from upper_circuit.telemetry.metrics import HttpMetrics
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Start = Callable[[], Awaitable[None]]
 
-BODY_PATIENCE = 10.0
-"""Seconds in which a body must arrive."""
 _GONE = 499
 """Logged where the caller went away before it had sent its request; nobody sees it."""
 _CORRELATION = contract.CORRELATION_ID.encode()
@@ -60,10 +56,6 @@ class Guards:
     access: AccessLog
     connections: Connections
     is_draining: Callable[[], bool]
-
-
-class _GoneError(Exception):
-    """The caller went away."""
 
 
 class Edge:
@@ -92,7 +84,7 @@ class Edge:
             reply = await self._answer(request, receive)
         except UpperCircuitError as error:
             reply = refused(error, request.path.text)
-        except _GoneError:
+        except GoneError:
             request.status = _GONE
         except Exception:  # a server's last line: whatever it was, the caller gets an answer
             log.exception("request.failed")
@@ -216,43 +208,13 @@ class _Request:
 
 
 async def _read(receive: Receive, headers: Mapping[bytes, bytes], most: int) -> bytes:
-    """The whole body, bounded in size before it is there, and in time."""
-    announced = headers.get(b"content-length", b"0")
-    if announced.isdigit() and int(announced) > most:
-        raise _too_large(int(announced), most)
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise _GoneError
-    body: bytes = message.get("body", b"")
-    if message.get("more_body", False):
-        try:
-            async with asyncio.timeout(BODY_PATIENCE):
-                body = await _read_on(receive, body, most)
-        except TimeoutError:
-            told = f"the body did not arrive within {BODY_PATIENCE:g} s"
-            raise Refused(HTTPStatus.REQUEST_TIMEOUT, "BODY_LATE", told) from None
-    if len(body) > most:
-        raise _too_large(len(body), most)
-    return body
-
-
-async def _read_on(receive: Receive, first: bytes, most: int) -> bytes:
-    parts, size, more = [first], len(first), True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _GoneError
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > most:
-            raise _too_large(size, most)
-        more = message.get("more_body", False)
-    return b"".join(parts)
-
-
-def _too_large(size: int, most: int) -> Refused:
-    told = f"the body has {size:,} bytes or more, {most:,} are allowed"
-    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "BODY_TOO_LARGE", told)
+    try:
+        return await body_of(receive, headers, most)
+    except BodyTooLarge as error:
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "BODY_TOO_LARGE", str(error)) from None
+    except BodyLate as error:
+        close = {"connection": "close"}
+        raise Refused(HTTPStatus.REQUEST_TIMEOUT, "BODY_LATE", str(error), headers=close) from None
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -22,7 +22,7 @@ from transformer.correlation import Correlation
 from transformer.errors import PredictorAway, PredictorLate
 from transformer.predictors import Predictors
 from transformer.verdict import Verdict
-from upper_circuit.errors import BadAnswer, UpperCircuitError
+from upper_circuit.errors import BadAnswer, BadInput, UpperCircuitError
 from upper_circuit.features import FINGERPRINT
 from upper_circuit.oip import codec, contract
 from upper_circuit.oip.contract import MOST_EXPLAINED, MOST_ROWS
@@ -65,7 +65,8 @@ class _Lane:
 
     def __init__(self, most: int, *, explain: bool) -> None:
         self.explain = explain
-        self._most = most
+        self.most = most
+        """Rows of one call: a rider with more could never leave."""
         self._riders: deque[_Rider] = deque()
         self.rows = 0
 
@@ -77,7 +78,7 @@ class _Lane:
         """Those who leave together next; who came too late or gave up stays behind."""
         taken: list[_Rider] = []
         count = 0
-        while self._riders and count + len(self._riders[0].rows) <= self._most:
+        while self._riders and count + len(self._riders[0].rows) <= self.most:
             rider = self._riders.popleft()
             self.rows -= len(rider.rows)
             if rider.answer.done():
@@ -112,9 +113,12 @@ class Hop:
     async def score(self, rows: Matrix, *, correlation: Correlation, explain: bool = False) -> Share:
         """Scores of rows [n, 25], all in one call and so of one model; with `explain` their contributions too.
 
-        Raises PredictorAway, PredictorLate, BadAnswer, ModelLoading.
+        Raises BadInput where no call takes so many, PredictorAway, PredictorLate, BadAnswer, ModelLoading.
         """
         lane = self._explained if explain else self._plain
+        if not 1 <= len(rows) <= lane.most:
+            kind = "rows with contributions" if explain else "rows"
+            raise BadInput(f"{len(rows):,} {kind} in one question: 1 to {lane.most:,} are allowed")
         if lane.rows + len(rows) > MOST_WAITING:
             raise PredictorAway(f"{lane.rows:,} rows are waiting for it")
         loop = asyncio.get_running_loop()

@@ -2,23 +2,22 @@
 The morning runs as metrics, for the alert that no run has come.
 
 A run that never started counts nothing itself, so somebody who is always there must say that it was due. Asked in the
-background and never by a scrape: a database that is away must not make Prometheus wait, and the last known values stay.
+background and never by a scrape: a database that is away must not make Prometheus wait. Meanwhile what was read stays,
+with the time of the reading, and the days go on by the calendar in hand: a morning is due whether we can look or not.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 import sqlalchemy as sa
 
-from transformer.mornings import PATIENCE
+from transformer.database_threads import DatabaseThreads
 from upper_circuit.errors import UpperCircuitError
-from upper_circuit.market.calendar import load_calendar
+from upper_circuit.market.calendar import Calendar, load_calendar
 from upper_circuit.market.database import Database
 from upper_circuit.market.days import IST
 from upper_circuit.market.schema import run_shards, runs
@@ -35,10 +34,9 @@ log = logging.getLogger(__name__)
 class LedgerState:
     """What the ledger and the calendar say about the newest mornings."""
 
-    is_expected_today: bool
-    """Whether today is a session of the exchange."""
-    is_done_today: bool
-    """Whether a run of today is done."""
+    calendar: Calendar
+    done_on: date | None
+    """The newest run date of which a run is done."""
     success: tuple[int, int] | None
     """When the newest run date that has a list got it first (seconds since 1970), and the seconds that took."""
     shards: dict[str, int]
@@ -47,9 +45,9 @@ class LedgerState:
     skipped: int
 
     @classmethod
-    def read(cls, database: Database, today: date) -> LedgerState:
+    def read(cls, database: Database) -> LedgerState:
         """Ask the database; blocking."""
-        is_expected = load_calendar(database).is_session(today)
+        calendar = load_calendar(database)
         with database.reading("predictions") as connection:
             is_done = runs.c.state == "done"
             done_on = connection.scalar(sa.select(sa.func.max(runs.c.run_date)).where(is_done))
@@ -73,8 +71,8 @@ class LedgerState:
                 .group_by(table.state)
             ).all()
         return cls(
-            is_expected_today=is_expected,
-            is_done_today=done_on is not None and done_on >= today,
+            calendar=calendar,
+            done_on=done_on,
             success=None if success is None else (success[0], success[1]),
             shards={state: shards for state, shards, _, _ in counts},
             scored=sum(int(scored) for _, _, scored, _ in counts),
@@ -89,33 +87,39 @@ class LedgerWatch:
         self._database = database
         self._metrics = metrics
         self._clock = clock
-        self._thread = ThreadPoolExecutor(1, "ledger")
+        self._thread = DatabaseThreads(1)
+        self._calendar: Calendar | None = None
         self._is_readable = True
 
     async def refresh(self) -> None:
-        """Read the ledger; where that fails, everything stays as it was."""
-        today = self._clock().astimezone(IST).date()
+        """Read the ledger; where that fails, what is due is told all the same."""
+        now = self._clock()
+        await self._read(now)
+        today = now.astimezone(IST).date()
+        if self._calendar is not None and self._calendar.is_session(today):
+            self._metrics.due_date.set(_midnight(today))
+
+    async def _read(self, now: datetime) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
-                state = await asyncio.get_running_loop().run_in_executor(
-                    self._thread, LedgerState.read, self._database, today
-                )
-        except (sa.exc.SQLAlchemyError, UpperCircuitError, TimeoutError) as error:
+            state = await self._thread.ask(LedgerState.read, self._database)
+        except (sa.exc.SQLAlchemyError, UpperCircuitError) as error:
             if self._is_readable:
                 log.warning("ledger.unreadable", extra={"because": type(error).__name__})
             self._is_readable = False
             return
         self._is_readable = True
+        self._calendar = state.calendar
+        self._metrics.ledger_read.set(now.timestamp())
         self._show(state)
 
     def stop(self) -> None:
         """Let go of the thread; what it does is not waited for."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.stop()
 
     def _show(self, state: LedgerState) -> None:
         metrics = self._metrics
-        metrics.expected_today.set(state.is_expected_today)
-        metrics.done_today.set(state.is_done_today)
+        if state.done_on:
+            metrics.done_date.set(_midnight(state.done_on))
         if state.success:
             metrics.last_success.set(state.success[0])
             metrics.duration.set(state.success[1])
@@ -123,3 +127,7 @@ class LedgerWatch:
             metrics.shards.labels(name).set(state.shards.get(name, 0))
         metrics.stocks.labels("scored").set(state.scored)
         metrics.stocks.labels("skipped").set(state.skipped)
+
+
+def _midnight(day: date) -> float:
+    return datetime.combine(day, time(), IST).timestamp()

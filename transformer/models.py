@@ -7,13 +7,13 @@ answers is learned from every call anyway.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from transformer.correlation import current
+from transformer.kept import Kept
 from transformer.predictors import Predictors
 from upper_circuit.errors import BadAnswer, UpperCircuitError
 from upper_circuit.oip import contract
@@ -39,10 +39,8 @@ class Models:
 
     def __init__(self, predictors: Predictors, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._predictors = predictors
-        self._clock = clock
-        self._manifests: tuple[float, dict[str, Any]] | None = None
-        self._state: tuple[float, State] | None = None
-        self._asking = asyncio.Lock()
+        self._manifests = Kept(self._ask_manifests, KEPT, clock=clock)
+        self._state = Kept(self._ask_state, _ASK_AGAIN, clock=clock)
         self._version: str | None = None
 
     def saw(self, version: str) -> None:
@@ -51,22 +49,11 @@ class Models:
 
     async def manifests(self) -> dict[str, Any]:
         """Which version answers, and the manifests of all; raises PredictorAway, BadAnswer."""
-        async with self._asking:
-            if self._manifests is None or self._clock() - self._manifests[0] > KEPT:
-                found = await self._predictors.registry()
-                if not isinstance(found.get("versions"), list):
-                    raise BadAnswer("the predictor's list of models has no versions")
-                self._manifests = (self._clock(), found)
-                self._version = found.get("model_version") or self._version
-            return self._manifests[1]
+        return await self._manifests.get()
 
     async def state(self) -> State:
         """Whether a model would answer now."""
-        if self._state is not None and self._clock() - self._state[0] < _ASK_AGAIN:
-            return self._state[1]
-        state = await self._ask()
-        self._state = (self._clock(), state)
-        return state
+        return await self._state.get()
 
     async def reload(self, token: str) -> list[dict[str, Any]]:
         """Have every replica take the version that is promoted now; what became of each."""
@@ -82,9 +69,17 @@ class Models:
 
     def forget(self) -> None:
         """Ask the predictor again, whatever is known."""
-        self._manifests = self._state = None
+        self._manifests.forget()
+        self._state.forget()
 
-    async def _ask(self) -> State:
+    async def _ask_manifests(self) -> dict[str, Any]:
+        found = await self._predictors.registry()
+        if not isinstance(found.get("versions"), list):
+            raise BadAnswer("the predictor's list of models has no versions")
+        self._version = found.get("model_version") or self._version
+        return found
+
+    async def _ask_state(self) -> State:
         if not await self._predictors.is_ready():
             return State(False, None, None, "no replica of the predictor has a model loaded")
         try:

@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 import orjson
 
 from transformer.errors import FeaturesRefused, PredictorAway, PredictorLate
+from transformer.kept import Kept
 from transformer.replicas import Replica, Replicas
 from upper_circuit.errors import BadAnswer, ModelLoading, UpperCircuitError
 from upper_circuit.oip import codec, contract
@@ -26,6 +28,8 @@ from upper_circuit.telemetry.metrics import HopMetrics
 _ASIDE = 2.0
 """Seconds for questions beside scoring: manifests, readiness, metrics."""
 _RELOADING = 60.0
+_SCRAPED = 1.0
+"""Seconds for which scrapes are kept: a flood of questions for metrics asks each replica once."""
 
 Headers = Mapping[str, str]
 
@@ -44,6 +48,7 @@ class Predictors:
     def __init__(self, replicas: Replicas, metrics: HopMetrics) -> None:
         self.replicas = replicas
         self._metrics = metrics
+        self._scrapes = Kept(self._scrape, _SCRAPED)
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -123,28 +128,12 @@ class Predictors:
         return any(status == 200 for status, _ in await asyncio.gather(*asked))
 
     async def registry(self) -> dict[str, Any]:
-        """Manifests and which version answers, from the first replica that tells; else PredictorAway, BadAnswer."""
-        because = "its name resolves to no address"
-        for replica in self.replicas:
-            status, body = await self._aside("GET", replica, contract.REGISTRY_PATH)
-            found = _object(body)
-            if status == 200 and found is not None:
-                return found
-            if status:
-                raise BadAnswer(f"the predictor answered {status} to the question for its models")
-            because = f"{replica.url}: {body.decode()}"
-        raise PredictorAway(because)
+        """Manifests and which version answers; raises PredictorAway, BadAnswer."""
+        return await self._first_that_tells(contract.REGISTRY_PATH)
 
     async def bins(self) -> dict[str, Any]:
-        """The training bins of the model that answers, from the first replica that tells; else PredictorAway."""
-        because = "its name resolves to no address"
-        for replica in self.replicas:
-            status, body = await self._aside("GET", replica, contract.BINS_PATH)
-            found = _object(body)
-            if status == 200 and found is not None:
-                return found
-            because = f"{replica.url} answered {status}" if status else f"{replica.url}: {body.decode()}"
-        raise PredictorAway(because)
+        """The training bins of the model that answers; raises PredictorAway, BadAnswer."""
+        return await self._first_that_tells(contract.BINS_PATH)
 
     async def reload(self, headers: Headers) -> list[tuple[str, int, dict[str, Any] | None]]:
         """Tell every replica to take the version that is promoted now: address, status (0: none), what it said."""
@@ -157,6 +146,9 @@ class Predictors:
 
     async def scrapes(self) -> list[tuple[str, bytes]]:
         """Address and metrics of every replica that answers."""
+        return await self._scrapes.get()
+
+    async def _scrape(self) -> list[tuple[str, bytes]]:
         replicas = list(self.replicas)
         asked = (self._aside("GET", replica, "/metrics") for replica in replicas)
         return [
@@ -164,6 +156,22 @@ class Predictors:
             for replica, (status, body) in zip(replicas, await asyncio.gather(*asked), strict=True)
             if status == 200
         ]
+
+    async def _first_that_tells(self, path: str) -> dict[str, Any]:
+        """What the first replica that has an answer says; how the last one failed decides the error, as in a call."""
+        error: UpperCircuitError = PredictorAway("its name resolves to no address")
+        for replica in self.replicas:
+            status, body = await self._aside("GET", replica, path)
+            found = _object(body)
+            if status == HTTPStatus.OK and found is not None:
+                return found
+            if not status:
+                error = PredictorAway(f"{replica.url}: {body.decode()}")
+            elif status == HTTPStatus.SERVICE_UNAVAILABLE:
+                error = PredictorAway(f"{replica.url} answered {status}")
+            else:
+                error = BadAnswer(f"{replica.url} answered {status} to the question for {path}")
+        raise error
 
     async def _aside(
         self,

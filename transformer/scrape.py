@@ -8,6 +8,7 @@ pods. So the model metrics of every replica that answers are added, each with th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,9 +18,15 @@ _FOREIGN = "model_"
 
 def exposition(own: CollectorRegistry, scrapes: Sequence[tuple[str, bytes]]) -> bytes:
     """The text that Prometheus reads: our metrics, and those about models of (address, scrape) pairs."""
-    foreign = CollectorRegistry()
-    foreign.register(_Foreign(scrapes))
-    return generate_latest(own) + generate_latest(foreign)
+    return generate_latest(own) + _of_replicas(tuple(scrapes))
+
+
+@lru_cache(maxsize=1)
+def _of_replicas(scrapes: tuple[tuple[str, bytes], ...]) -> bytes:
+    """Kept for as long as the scrapes are the same: reading one holds up everybody's answers for milliseconds."""
+    registry = CollectorRegistry()
+    registry.register(_Foreign(scrapes))
+    return generate_latest(registry)
 
 
 class _Foreign:

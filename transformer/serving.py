@@ -50,18 +50,6 @@ _QUIET = ("kserve", "kserve.trace", "uvicorn.error", "asyncio")
 log = logging.getLogger(__name__)
 
 
-class _Model(kserve.Model):  # type: ignore[misc]  # the SDK has no types
-    """What KServe's own routes know: a name. Inference is answered in front of them."""
-
-    def __init__(self) -> None:
-        super().__init__(contract.MODEL_NAME)
-        self.ready = True
-
-    async def predict(self, *_: Any) -> None:
-        """Only V1 comes here."""
-        raise errors.UnsupportedProtocol(f"v1; POST {contract.INFER_PATH} or /api/v1/predict asks")
-
-
 def application(transformer: Transformer, description: dict[str, Any] | None = None) -> App:
     """The whole program as an ASGI app; its lifespan starts and ends the transformer.
 
@@ -71,6 +59,7 @@ def application(transformer: Transformer, description: dict[str, Any] | None = N
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", category=FastAPIDeprecationWarning)  # KServe's response class
     app: FastAPI = model_server.app
+    app.router.redirect_slashes = False  # it would redirect to whatever Host the caller names
     routers = transformer.routers()
     for router in routers:
         app.include_router(router)
@@ -82,7 +71,9 @@ def application(transformer: Transformer, description: dict[str, Any] | None = N
         enable_grpc=False,
         predictor_config=PredictorConfig(predictor_host=address, predictor_protocol="v2"),
     )
-    kept.register_model(_Model())
+    known = kserve.Model(contract.MODEL_NAME)  # a name for KServe's own routes; no inference gets there
+    known.ready = True
+    kept.register_model(known)
     RESTServer(app, kept.dataplane, kept.model_repository_extension, 0).create_application()
     translate(app, _REFUSALS)
     outermost: App = transformer.edge(app, start=_settling(transformer.start))
@@ -184,7 +175,6 @@ _REFUSALS = {
     errors.InvalidInput: (HTTPStatus.BAD_REQUEST, "INVALID_REQUEST"),
     errors.ModelNotFound: (HTTPStatus.NOT_FOUND, "NOT_FOUND"),
     errors.ModelNotReady: (HTTPStatus.SERVICE_UNAVAILABLE, "NOT_READY"),
-    errors.UnsupportedProtocol: (HTTPStatus.NOT_IMPLEMENTED, "NOT_IMPLEMENTED"),
     NotImplementedError: (HTTPStatus.NOT_IMPLEMENTED, "NOT_IMPLEMENTED"),
 }
 """Status and code of what KServe's own routes refuse."""

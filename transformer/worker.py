@@ -13,8 +13,9 @@ import logging
 import mmap
 import os
 import signal
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import uvloop
 from gunicorn.workers.base import Worker
@@ -22,9 +23,10 @@ from prometheus_client import CollectorRegistry, Metric, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from transformer.app import build
-
-if TYPE_CHECKING:
-    from transformer.workers import Workers
+from transformer.known import Known
+from transformer.limits import Limiter
+from transformer.mornings import Morning
+from transformer.settings import TransformerSettings
 
 GRACE = 30
 """Seconds that requests under way and silent connections get at the end."""
@@ -32,6 +34,19 @@ _SIGN_OF_LIFE = 0.2
 """Seconds between signs of life; also how late a process notices that it has answered enough."""
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """What a process has from the parent that forked it."""
+
+    settings: TransformerSettings
+    description: dict[str, Any]
+    """Of the API: it takes most of the time of a start."""
+    limiter: Limiter | None
+    """One that counts for all processes; None where each has its own way to count."""
+    newest: Callable[[], tuple[Known, Morning] | None]
+    """The newest morning as the parent read it before the fork; None where it could not."""
 
 
 class SummedRegistry(CollectorRegistry):
@@ -82,11 +97,12 @@ class TransformerWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     async def _serve(self) -> None:
         from transformer import serving  # noqa: PLC0415  # imported by the parent already, which kserve takes 2 s
 
-        program: Workers = self.wsgi
-        transformer = build(program.settings, metrics=SummedRegistry(), limiter=program.limiter)
-        if program.shelf.taken:
-            transformer.mornings.take_over(*program.shelf.taken)
-        server = serving.server(transformer, program.description)
+        inherited: Inheritance = self.wsgi
+        transformer = build(inherited.settings, metrics=SummedRegistry(), limiter=inherited.limiter)
+        newest = inherited.newest()
+        if newest is not None:
+            transformer.mornings.take_over(*newest)
+        server = serving.server(transformer, inherited.description)
         watch = asyncio.create_task(self._watch(server))
         await server.serve([each.sock for each in self.sockets])
         watch.cancel()

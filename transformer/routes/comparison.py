@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -38,7 +37,7 @@ def router(parts: Parts) -> APIRouter:
     async def comparable(
         stable: _Version, canary: _Version, limit: Annotated[int, Query(ge=1, le=MOST_MORNINGS)] = 40
     ) -> Response:
-        found = await asyncio.to_thread(mornings_of_both, parts.database, stable, canary, limit)
+        found = await parts.threads.ask(mornings_of_both, parts.database, stable, canary, limit)
         return json_response({"stable_version": stable, "canary_version": canary, "mornings": found})
 
     @routes.get(
@@ -56,7 +55,7 @@ def router(parts: Parts) -> APIRouter:
         canary: _Version,
     ) -> Response:
         day = run_date_of(date)
-        found = await asyncio.to_thread(compared, parts.database, day, stable, canary)
+        found = await parts.threads.ask(compared, parts.database, day, stable, canary)
         return json_response(found.document())
 
     @routes.get(
@@ -74,7 +73,7 @@ def router(parts: Parts) -> APIRouter:
     async def drift_of_today() -> Response:
         morning = await parts.mornings.of(parts.mornings.known.next_run_date())
         told = await parts.predictors.bins()
-        return json_response(await asyncio.to_thread(drift, parts.database, morning, told))
+        return json_response(await parts.threads.ask(drift, parts.database, morning, told))
 
     @routes.get(
         "/rollout/steps",
@@ -86,7 +85,7 @@ def router(parts: Parts) -> APIRouter:
         response_model=None,
     )
     async def rollout_steps(limit: Annotated[int, Query(ge=1, le=200)] = 30) -> Response:
-        return json_response({"steps": await asyncio.to_thread(newest, parts.database, limit)})
+        return json_response({"steps": await parts.threads.ask(newest, parts.database, limit)})
 
     @routes.post(
         "/rollout",
@@ -103,7 +102,7 @@ def router(parts: Parts) -> APIRouter:
     async def take_rollout_step(request: Request) -> Response:
         require_admin(request, parts.admin_token)
         step = Step.of(read_json(await request.body()))
-        return json_response(await asyncio.to_thread(add, parts.database, step, utc_now()), 201)
+        return json_response(await parts.threads.ask(add, parts.database, step, utc_now()), 201)
 
     return routes
 

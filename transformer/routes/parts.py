@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +12,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from prometheus_client import CollectorRegistry
 
+from transformer.database_threads import DatabaseThreads
 from transformer.errors import Refused
 from transformer.fast import HotRoutes
 from transformer.models import Models
@@ -36,6 +37,8 @@ class Parts:
     admin_token: str | None
     is_draining: Callable[[], bool]
     is_alive: Callable[[], bool]
+    threads: DatabaseThreads = field(default_factory=DatabaseThreads)
+    """For everything that asks `database`."""
 
 
 def json_response(told: Any, status: int = HTTPStatus.OK) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -64,7 +63,7 @@ def router(parts: Parts) -> APIRouter:
         min_probability: Annotated[float, Query(ge=0, le=1)] = 0.0,
     ) -> Response:
         day = None if date is None else run_date_of(date)
-        found = await asyncio.to_thread(
+        found = await parts.threads.ask(
             recorded_list, parts.database, day, top=top, min_probability=min_probability
         )
         return json_response(found.document())

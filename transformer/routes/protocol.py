@@ -1,13 +1,14 @@
 """
 The Open Inference Protocol as it is written.
 
-KServe says it is ready when nothing is, lets anyone unload the model, and fills answers with nulls that the protocol's
-schemas forbid. These routes stand in front of its own; the rest (`/v2/models`, versions) stays KServe's.
+KServe says it is ready when nothing is, lets anyone unload the model, fills answers with nulls that the protocol's
+schemas forbid, and fails at a V1 request that is no JSON. These routes stand in front of its own; the rest
+(`/v2/models`, versions) stays KServe's.
 """
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +17,7 @@ from fastapi.responses import Response
 
 from transformer import protocol_schemas, schemas
 from transformer.errors import Refused
+from transformer.fast import PREDICT
 from transformer.routes import examples
 from transformer.routes.described import ASKING, SCORING, answer, errors, name_of
 from transformer.routes.health import require_ready
@@ -105,11 +107,20 @@ def router(parts: Parts) -> APIRouter:
     async def infer(request: Request) -> Response:
         return response(await parts.hot.infer(dict(request.scope["headers"]), await request.body()))
 
-    @routes.api_route(
-        "/v2/repository/{rest:path}", methods=["GET", "POST", "PUT", "DELETE"], include_in_schema=False
-    )
+    _refuse(routes)
+    return routes
+
+
+def _refuse(routes: APIRouter) -> None:
+    """What KServe would answer otherwise."""
+
+    @routes.post("/v1/models/{name}:predict", include_in_schema=False)
+    @routes.post("/v1/models/{name}:explain", include_in_schema=False)
+    async def v1(name: str) -> Response:
+        told = f"{name[:100]} does not speak V1; POST {contract.INFER_PATH} or {PREDICT} asks"
+        raise Refused(HTTPStatus.NOT_IMPLEMENTED, "NOT_IMPLEMENTED", told)
+
+    @routes.api_route("/v2/repository/{rest:path}", methods=list(HTTPMethod), include_in_schema=False)
     async def closed(rest: str) -> Response:
         told = f"/v2/repository/{rest[:100]} is closed; POST /api/v1/models/reload reloads"
         raise Refused(HTTPStatus.FORBIDDEN, "CLOSED", told)
-
-    return routes

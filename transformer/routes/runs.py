@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -35,7 +34,7 @@ def router(parts: Parts) -> APIRouter:
         response_model=None,
     )
     async def runs(limit: Annotated[int, Query(ge=1, le=200, description="Runs at most.")] = 30) -> Response:
-        found = await asyncio.to_thread(recent_runs, parts.database, limit)
+        found = await parts.threads.ask(recent_runs, parts.database, limit)
         return json_response({"runs": [run.document() for run in found]})
 
     @routes.get(
@@ -45,7 +44,7 @@ def router(parts: Parts) -> APIRouter:
         response_model=None,
     )
     async def run(date: _RunDate) -> Response:
-        return json_response(await asyncio.to_thread(run_of, parts.database, run_date_of(date)))
+        return json_response(await parts.threads.ask(run_of, parts.database, run_date_of(date)))
 
     @routes.get(
         "/runs/{date}/report",
@@ -54,7 +53,7 @@ def router(parts: Parts) -> APIRouter:
         responses={**_left("text/plain", "The report, as people read it."), **errors(*_FOUND_NONE)},
     )
     async def run_report(date: _RunDate) -> Response:
-        run_id, text = await asyncio.to_thread(left_by, parts.database, run_date_of(date), "report")
+        run_id, text = await parts.threads.ask(left_by, parts.database, run_date_of(date), "report")
         return Response(text, media_type="text/plain", headers={RUN_ID: run_id})
 
     @routes.get(
@@ -67,7 +66,7 @@ def router(parts: Parts) -> APIRouter:
         },
     )
     async def run_predictions(date: _RunDate) -> Response:
-        run_id, table = await asyncio.to_thread(left_by, parts.database, run_date_of(date), "csv")
+        run_id, table = await parts.threads.ask(left_by, parts.database, run_date_of(date), "csv")
         name = f'attachment; filename="predictions_{date}.csv"'
         headers = {RUN_ID: run_id, "Content-Disposition": name}
         return Response(table, media_type="text/csv", headers=headers)
@@ -90,7 +89,7 @@ def router(parts: Parts) -> APIRouter:
         if not 0 <= (last - first).days < MOST_DAYS:
             raise Malformed(f"{first} to {last}: 1 to {MOST_DAYS} days are allowed")
         calendar = parts.mornings.known.calendar
-        found = await asyncio.to_thread(sessions_of, parts.database, calendar, first, last)
+        found = await parts.threads.ask(sessions_of, parts.database, calendar, first, last)
         return json_response({"sessions": found})
 
     return routes

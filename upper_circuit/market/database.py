@@ -44,7 +44,10 @@ class Database:
         """
         if is_postgresql(location):
             url = sa.make_url(str(location)).set(drivername="postgresql+psycopg")
-            engine = sa.create_engine(url, pool_pre_ping=True, pool_size=4, max_overflow=4)
+            limits = {name: value for name, value in _NOTICE_A_DEAD_SERVER.items() if name not in url.query}
+            engine = sa.create_engine(
+                url, pool_pre_ping=True, pool_size=4, max_overflow=4, connect_args=limits
+            )
             sa.event.listen(engine, "connect", _notice_dead_clients)
             return cls(url.render_as_string(hide_password=True), engine, engine)
         folder = Path(location)
@@ -105,6 +108,16 @@ class Database:
         """Close every pooled connection."""
         self.market.dispose()
         self.predictions.dispose()
+
+
+_NOTICE_A_DEAD_SERVER = {
+    "connect_timeout": "10",  # seconds; libpq's own way is to wait for the network, two minutes and more
+    "tcp_user_timeout": "60000",  # milliseconds
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+"""Settings of libpq where the URL has none of its own: a host that went without a word costs a minute, not hours."""
 
 
 def _notice_dead_clients(connection: Any, _record: object) -> None:

@@ -8,13 +8,13 @@ a request is BadInput with a sentence for the caller; that of an answer is BadAn
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from upper_circuit.errors import BadAnswer, BadInput
+from upper_circuit.oip import plain_json
 from upper_circuit.oip.contract import MOST_BYTES
 from upper_circuit.oip.messages import InferRequest, InferResponse, Parameter, Wanted
 from upper_circuit.oip.tensors import MalformedError, Tensor, from_json, from_raw, head_of, to_json, to_raw
@@ -122,38 +122,10 @@ def _split(body: bytes, header_length: int | None) -> tuple[dict[str, Any], memo
 def _document(text: bytes) -> dict[str, Any]:
     if text.count(b"{") > _MOST_OBJECTS:
         raise MalformedError(f"the JSON has more than {_MOST_OBJECTS} objects")
-    try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise MalformedError(f"the body is no JSON: {error}") from error
+    document = plain_json.read(text)
     if not isinstance(document, dict):
         raise MalformedError("the JSON is no object")
-    # orjson keeps the last of two equal keys in silence. Each key has a colon, so one colon too many in the text is
-    # a key that was dropped; a backslash may hide a colon, and then the slow reader looks.
-    try:
-        if b"\\" in text or text.count(b":") != _colons(document):
-            json.loads(text, object_pairs_hook=_once)
-    except RecursionError:
-        raise MalformedError("the JSON is nested too deep") from None
     return document
-
-
-def _colons(value: Any) -> int:
-    if isinstance(value, str):
-        return value.count(":")
-    if isinstance(value, list):
-        # Numbers, by far the most of a message, have none: look inside only where other things are.
-        return 0 if set(map(type, value)) <= {float, int, type(None)} else sum(map(_colons, value))
-    if isinstance(value, dict):
-        return sum(1 + key.count(":") + _colons(inner) for key, inner in value.items())
-    return 0
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        _require_unique("keys of an object", [key for key, _ in pairs])
-    return found
 
 
 def _tensors(document: Mapping[str, Any], key: str, raw: memoryview) -> tuple[Tensor, ...]:

@@ -15,7 +15,8 @@ from predictor import scoring
 from tests.factories.models import FINGERPRINT, rows
 from tests.factories.predictors import Desk, as_json, at_a_desk, desk, features
 from tests.factories.registries import Shelf, facts
-from upper_circuit.oip import contract
+from tests.factories.servers import said, served
+from upper_circuit.oip import arrival, contract
 from upper_circuit.oip.codec import decode_response, encode_request
 from upper_circuit.oip.messages import InferRequest, InferResponse, Wanted
 from upper_circuit.oip.tensors import Tensor
@@ -231,6 +232,26 @@ class TestLimits:
             assert 1 == one.counted(
                 "http_requests_total", route=contract.INFER_PATH, method="POST", status="499"
             )
+
+        at_a_desk(shelf, work)
+
+    @pytest.mark.parametrize("sent", [[], [b"{"]], ids=["headers only", "a part"])
+    def test_a_body_that_does_not_come_is_not_waited_for(
+        self, shelf: Shelf, sent: list[bytes], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """408 on a real connection, which then ends."""
+        monkeypatch.setattr(arrival, "BODY_PATIENCE", 0.05)
+        head = (
+            f"POST {contract.INFER_PATH} HTTP/1.1\r\nhost: predictor\r\ncontent-length: 50\r\n\r\n".encode()
+        )
+
+        async def work(one: Desk) -> None:
+            async with served(one.app) as port:
+                told = await said(port, head, *sent)
+
+            assert told.startswith(b"HTTP/1.1 408 ")
+            assert b"connection: close" in told
+            assert b'{"error":"the body did not arrive within 0.05 s"}' in told
 
         at_a_desk(shelf, work)
 

@@ -58,6 +58,7 @@ class TestReloading:
             "Bearer open",
             "Bearer open sesame!",
             "Basic open sesame",
+            "bearer Open Sesame",
             "open sesame",
         ],
     )
@@ -73,6 +74,17 @@ class TestReloading:
             assert "1.0.0" == str(one.predictor.keeper.take().served)
 
         shelf.promote("1.1.0").promote("1.0.0")
+        at_a_desk(shelf, work, admin_token=SESAME)
+
+    @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+    def test_the_scheme_is_one_in_any_case(self, shelf: Shelf, scheme: str) -> None:
+        """As HTTP has it."""
+
+        async def work(one: Desk) -> None:
+            headers = {"authorization": f"{scheme} {SESAME}"}
+
+            assert 200 == (await one.client.post(contract.RELOAD_PATH, headers=headers)).status_code
+
         at_a_desk(shelf, work, admin_token=SESAME)
 
     def test_it_answers_what_was_loaded(self, shelf: Shelf) -> None:

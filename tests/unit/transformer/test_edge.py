@@ -12,10 +12,11 @@ import pytest
 
 from tests.factories.batch import LittleMarket
 from tests.factories.predictor_doubles import hanging_up, refusing
+from tests.factories.servers import said, served
 from tests.factories.transformers import Desk, at_a_desk, desk
 from transformer import app, edge, mornings
 from transformer.errors import INTERNAL
-from upper_circuit.oip import contract
+from upper_circuit.oip import arrival, contract
 from upper_circuit.oip.codec import decode_response, encode_request
 from upper_circuit.oip.messages import InferRequest, Wanted
 from upper_circuit.oip.tensors import Tensor
@@ -40,6 +41,14 @@ def tensors(codes: list[str], dates: list[Any], **more: Any) -> dict[str, Any]:
         ],
         **more,
     }
+
+
+def head(length: int, more: bytes = b"") -> bytes:
+    """A question's headers, as they stand on the wire."""
+    return (
+        b"POST /api/v1/predict HTTP/1.1\r\nhost: desk\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n"
+        % (more, length)
+    )
 
 
 class TestSummary:
@@ -277,7 +286,7 @@ class TestBodies:
         self, little: LittleMarket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """408 after a while; a caller that goes away meanwhile gets nothing."""
-        monkeypatch.setattr(edge, "BODY_PATIENCE", 0.05)
+        monkeypatch.setattr(arrival, "BODY_PATIENCE", 0.05)
 
         async def work(at: Desk) -> None:
             late = await _asgi(at, [{"type": "http.request", "body": b"{", "more_body": True}])
@@ -289,6 +298,36 @@ class TestBodies:
             assert 408 == late[0]["status"]
             assert [] == gone == gone_later
             assert [408, 499, 499] == [line["status"] for line in at.logged()]
+
+        at_a_desk(little.folder, work)
+
+    @pytest.mark.parametrize("sent", [[], [b'{"bse_']], ids=["headers only", "a part"])
+    def test_headers_without_their_body_are_answered_all_the_same(
+        self, little: LittleMarket, sent: list[bytes], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On a real connection, which then ends: its next bytes could be the rest of the body."""
+        monkeypatch.setattr(arrival, "BODY_PATIENCE", 0.05)
+
+        async def work(at: Desk) -> None:
+            async with served(at.edge) as port:
+                told = await said(port, head(50), *sent)
+
+            assert told.startswith(b"HTTP/1.1 408 ")
+            assert b"connection: close" in told
+            assert b'"BODY_LATE"' in told
+            assert [408] == [line["status"] for line in at.logged()]
+
+        at_a_desk(little.folder, work)
+
+    def test_a_body_that_comes_after_its_headers_is_waited_for(self, little: LittleMarket) -> None:
+        """As many clients send it."""
+        body = json.dumps(asked(little)).encode()
+
+        async def work(at: Desk) -> None:
+            async with served(at.edge) as port:
+                told = await said(port, head(len(body), b"connection: close\r\n"), body)
+
+            assert told.startswith(b"HTTP/1.1 200 ")
 
         at_a_desk(little.folder, work)
 
@@ -446,9 +485,11 @@ class TestProtocol:
         """Whatever the method and the path below it."""
 
         async def work(at: Desk) -> None:
-            for method, path in (("POST", "models/upper-circuit/unload"), ("POST", "index"), ("GET", "x")):
-                response = await at.client.request(method, f"/v2/repository/{path}")
-                assert (403, ["error"]) == (response.status_code, list(response.json()))
+            for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+                for path in ("models/upper-circuit/unload", "index", "x", ""):
+                    response = await at.client.request(method, f"/v2/repository/{path}")
+                    assert 403 == response.status_code
+                    assert method == "HEAD" or ["error"] == list(response.json())
 
         at_a_desk(little.folder, work)
 

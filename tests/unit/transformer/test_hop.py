@@ -13,7 +13,7 @@ from tests.factories.predictor_doubles import PredictorDouble, Way, double, hang
 from transformer.correlation import Correlation
 from transformer.errors import FeaturesRefused, PredictorAway, PredictorLate
 from transformer.hop import CORRELATION_IDS, MOST_WAITING
-from upper_circuit.errors import BadAnswer, ModelLoading, UpperCircuitError
+from upper_circuit.errors import BadAnswer, BadInput, ModelLoading, UpperCircuitError
 from upper_circuit.oip import contract
 
 
@@ -397,6 +397,27 @@ def test_too_many_waiting_rows_are_turned_away() -> None:
         await asyncio.gather(*full)
 
     at({}, calls=1, deadline=5.0)(work)
+
+
+@pytest.mark.parametrize(
+    ("most", "explain"),
+    [(contract.MOST_ROWS, False), (contract.MOST_EXPLAINED, True)],
+    ids=["plain", "with contributions"],
+)
+def test_a_question_that_no_call_takes_is_refused_before_it_waits(most: int, explain: bool) -> None:
+    """It could never leave, nor anybody behind it; no rows at all would wait for ever too. The most there may be goes."""
+
+    async def work(way: Way, predictor: PredictorDouble) -> None:
+        for count in (0, most + 1, 10 * most):
+            with pytest.raises(BadInput, match=f"1 to {most:,} are allowed"):
+                await way.hop.score(row(0.5, count), correlation=ids(), explain=explain)
+        assert [] == predictor.calls
+
+        share = await way.hop.score(row(0.5, most), correlation=ids(), explain=explain)
+
+        assert most == len(share.verdict.probability)
+
+    at({}, deadline=5.0)(work)
 
 
 def test_nobody_at_the_address_is_told_at_once() -> None:

@@ -200,6 +200,21 @@ class TestScrape:
         assert 1 == text.count("# TYPE model_load_time_seconds histogram")
         assert "other_info" not in text
 
+    def test_what_is_told_is_what_was_scraped_last(self) -> None:
+        """Scrapes that did not change are not read again; ours are always new."""
+        own = CollectorRegistry()
+        counter = Gauge("own", "Ours.", registry=own)
+        first, second = [("http://a", self.text(1.0))], [("http://a", self.text(2.0))]
+
+        told = []
+        for number, scrapes in enumerate((first, list(first), second)):
+            counter.set(number)
+            told.append(exposition(own, scrapes).decode())
+
+        sums = [f'model_load_time_seconds_sum{{replica="http://a"}} {seconds}' for seconds in (1.0, 1.0, 2.0)]
+        assert all(each in text for each, text in zip(sums, told, strict=True))
+        assert all(f"own {number}.0" in text for number, text in enumerate(told))
+
     def test_nonsense_hides_nothing(self) -> None:
         """A replica that is another server altogether."""
         own = CollectorRegistry()

@@ -22,6 +22,7 @@ from upper_circuit.errors import (
 )
 from upper_circuit.features import FEATURE_NAMES
 from upper_circuit.models.confidence import band, label
+from upper_circuit.oip import contract
 
 
 def test_one_question_one_answer(little: LittleMarket) -> None:
@@ -137,7 +138,7 @@ def test_health_tells_what_is_wrong(little: LittleMarket) -> None:
         assert ("unhealthy", False) == (without.status, without.model_loaded)
         assert "no replica" in without.problems[0]
         assert ("unhealthy", True) == (silent.status, silent.model_loaded)
-        assert "question for its models" in silent.problems[0]
+        assert f"answered 200 to the question for {contract.REGISTRY_PATH}" in silent.problems[0]
 
     at_a_desk(little.folder, work)
 
