@@ -1,7 +1,9 @@
 """
 Alerts and dashboard speak of metrics that exist, and every alert has a page for whoever it wakes.
 
-A metric that was renamed makes an alert that never fires and a panel that stays empty: nobody notices either.
+A metric that was renamed makes an alert that never fires and a panel that stays empty: nobody notices either. Nor does
+anybody notice an alert on a rise from nowhere, or one that counts probes; so what alerts ask is held against what our
+programs really show.
 """
 
 from __future__ import annotations
@@ -12,9 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.chart.rendering import CHART, ci, render, values
+from tests.factories.models import FINGERPRINT
+from tests.factories.registries import Shelf
+from transformer import paths
+from upper_circuit.judging import scrapes
+from upper_circuit.models import golden
+from upper_circuit.models.loader import ModelLoader, Policy
 from upper_circuit.telemetry import metrics
 
 RUNBOOKS = CHART.parents[1] / "docs" / "runbooks"
@@ -33,20 +41,38 @@ FUNCTIONS = {
     "time",
     "vector",
 }
-WORDS = {"and", "or", "unless", "on", "by", "bool", "ignoring", "without"}
+WORDS = {"and", "or", "unless", "on", "by", "bool", "ignoring", "without", "offset"}
 TARGET_LABELS = {"job", "component", "slot"}
 """What the PodMonitor puts beside a metric's own labels."""
+MATCHES = {
+    "=": lambda pattern, value: pattern == value,
+    "!=": lambda pattern, value: pattern != value,
+    "=~": lambda pattern, value: re.fullmatch(pattern, value) is not None,
+    "!~": lambda pattern, value: re.fullmatch(pattern, value) is None,
+}
+ROUTES = {
+    **{path.route: path.is_limited for path in paths._KNOWN.values()},
+    **{route: True for _, route in paths._BELOW},
+    paths.OTHER: True,
+}
+"""Every route of the transformer, and whether it is for others than probes and scrapes."""
+
+
+def everything(registry: CollectorRegistry) -> dict[type, Any]:
+    """Every set of metrics, as our programs make them."""
+    made = {
+        each: each(registry)
+        for each in vars(metrics).values()
+        if isinstance(each, type) and each.__module__ == metrics.__name__
+    }
+    assert made
+    return made
 
 
 def known() -> dict[str, set[str]]:
     """Names of the samples that our programs export, with their labels."""
     registry = CollectorRegistry()
-    made = [
-        each(registry)
-        for each in vars(metrics).values()
-        if isinstance(each, type) and each.__module__ == metrics.__name__
-    ]
-    assert made
+    everything(registry)
     return {name: labels for each in registry._collector_to_names for name, labels in samples(each)}
 
 
@@ -66,11 +92,25 @@ def samples(collector: Any) -> list[tuple[str, set[str]]]:
 def asked(expression: str) -> dict[str, set[str]]:
     """Names of the metrics in an expression of PromQL, with the labels that are selected."""
     found: dict[str, set[str]] = {}
-    for name, selector in re.findall(r"\b([a-z_][a-z0-9_]*)\b\{([^}]*)\}", expression):
+    for name, selector in selectors(expression):
         found.setdefault(name, set()).update(
             re.findall(r"(\w+)\s*[=!]~?", re.sub(r'"[^"]*"', '""', selector))
         )
     return found
+
+
+def selectors(expression: str) -> list[tuple[str, str]]:
+    """Metrics of an expression, each with what is selected of it."""
+    return re.findall(r"\b([a-z_][a-z0-9_]*)\b\{([^}]*)\}", expression)
+
+
+def selects(selector: str, labels: dict[str, str]) -> bool:
+    """Whether a sample is among what is selected, whoever Prometheus had it from."""
+    return all(
+        MATCHES[operator](pattern, labels.get(label, ""))
+        for label, operator, pattern in re.findall(r'(\w+)\s*([=!]~?)\s*"([^"]*)"', selector)
+        if label not in TARGET_LABELS
+    )
 
 
 def grouped(expression: str) -> set[str]:
@@ -157,6 +197,88 @@ def test_alerts_and_panels_look_at_this_release_alone():
     assert [] == outside
 
 
+def test_requests_are_counted_without_probes_wherever_they_are_asked_for():
+    """A pod that is not ready says 503 to its kubelet every two seconds, and to no user."""
+    there = known()
+    by_route = [
+        selector
+        for expression in expressions()
+        for name, selector in selectors(expression)
+        if "route" in there.get(name, ())
+    ]
+
+    assert by_route
+    for selector in by_route:
+        asked_for = {route for route in ROUTES if selects(selector, {"route": route, "status": "503"})}
+        assert {route for route, is_asked in ROUTES.items() if is_asked} == asked_for, selector
+
+
+def test_the_judge_takes_no_probe_for_evidence_either():
+    """What alerts leave out it leaves out; of the rest it looks at the routes that score."""
+    registry = CollectorRegistry()
+    answers = metrics.HttpMetrics(registry)
+    for route in ROUTES:
+        answers.answered(route, "GET", 503, 0.1)
+
+    judged = {route for route, _ in scrapes.read(generate_latest(registry).decode())}
+
+    assert set(scrapes.SCORING_ROUTES) == judged
+    assert all(ROUTES[route] for route in judged)
+
+
+def test_a_counter_whose_rise_is_an_alert_is_there_before_it_rises():
+    """Prometheus knows no rise of a series that begins with the event. Requests begin with their route's first answer."""
+    registry = CollectorRegistry()
+    everything(registry)[metrics.HttpMetrics].answered(scrapes.SCORING_ROUTES[0], "POST", 200, 0.1)
+    shown = [sample for family in registry.collect() for sample in family.samples]
+    rises = [
+        (name, selector)
+        for rule in alerts().values()
+        for name, selector in re.findall(r"\b(?:rate|increase)\((\w+)\{([^}]*)\}", rule["expr"])
+    ]
+
+    assert rises
+    assert [] == [
+        (name, selector)
+        for name, selector in rises
+        if not any(sample.name == name and selects(selector, sample.labels) for sample in shown)
+    ]
+
+
+def test_a_fallback_that_began_before_the_first_scrape_is_told_until_it_ends(tmp_path, monkeypatch):
+    """A loader falls back once, in the first seconds of its pod: both alerts ask what is and not what rose."""
+    monkeypatch.setattr(golden, "ask_apart", lambda folder, _version, **_limits: golden.ask(folder))
+    shelf = Shelf(tmp_path / "models").put("1.0.0", "1.1.0").promote("1.1.0").damage("1.1.0")
+    registry = CollectorRegistry()
+    loader = ModelLoader(
+        shelf.registry,
+        fingerprint=lambda: FINGERPRINT,
+        metrics=metrics.ModelMetrics(registry),
+        clock=lambda: 0.0,
+        policy=Policy(tries=1),
+    )
+    asked_for = re.compile(r"max by \(slot\) \((\w+)\{[^}]*\}\) == 1")
+    [fell_back] = asked_for.findall(alerts()["ModelFellBack"]["expr"])
+    [load_fails] = asked_for.findall(alerts()["ModelLoadFails"]["expr"])
+
+    loader.load_model()
+    first_scrape = [registry.get_sample_value(each) for each in (fell_back, load_fails)]
+    shelf.repair("1.1.0")
+    loader.reload_models()
+
+    assert [1, 1] == first_scrape
+    assert [0, 0] == [registry.get_sample_value(each) for each in (fell_back, load_fails)]
+
+
+def test_the_dead_man_holds_dates_against_today():
+    """A yes of yesterday would pass for today's where the ledger could not be read since."""
+    today = re.escape("time() - (time() + 19800) % 86400")
+    expression = alerts()["MorningRunMissing"]["expr"]
+
+    assert re.search(rf"max\(batch_due_date_timestamp_seconds\{{[^}}]*\}}\) >= {today}", expression)
+    assert re.search(rf"max\(batch_done_date_timestamp_seconds\{{[^}}]*\}}\) < {today}", expression)
+
+
 def test_every_alert_has_a_page_and_every_page_an_alert():
     """Whoever is woken at 07:31 reads, and does not search."""
     pages = {path.stem for path in RUNBOOKS.glob("*.md")}
@@ -195,6 +317,22 @@ def test_a_missing_list_is_told_at_the_hour_of_the_values(clock, seconds):
     ]
 
     assert f"% 86400) >= {seconds}" in rule["expr"]
+
+
+@pytest.mark.parametrize(("percent", "share"), [(2, "0.02"), (0.5, "0.005"), (0, "0"), (100, "1")])
+def test_a_rise_of_skipped_stocks_is_that_of_the_values(percent, share):
+    """Against a week ago: how many are skipped at all is the market's, as the README's report shows."""
+    release = render(values({"monitoring": {"rules": {"enabled": True, "skippedRisePercent": percent}}}))
+    [rule] = [
+        rule
+        for group in release.all("PrometheusRule")[0]["spec"]["groups"]
+        for rule in group["rules"]
+        if rule["alert"] == "StocksSkipped"
+    ]
+
+    now, before = rule["expr"].removesuffix(f" > {share}").split(" - ")
+    assert now == before.replace(" offset 1w", "")
+    assert rule["annotations"]["summary"].startswith(f"{percent} % more")
 
 
 def test_commands_of_the_runbooks_name_objects_that_exist():

@@ -19,6 +19,7 @@ from tests.factories.descriptions import answer_schema, read, validate
 from tests.factories.transformers import Desk, at_a_desk
 from transformer.ledger_watch import LedgerWatch
 from upper_circuit.market import schema
+from upper_circuit.market.calendar import load_calendar
 from upper_circuit.market.database import Database
 from upper_circuit.market.schema import daily_predictions
 from upper_circuit.telemetry.metrics import BatchMetrics
@@ -79,10 +80,19 @@ class Office:
     def scrape(self, *, today: date, metrics: CollectorRegistry | None = None) -> dict[str, float]:
         """The metrics after one look at the ledger in the morning of a day, without their labels' names."""
         registry = metrics or CollectorRegistry()
-        clock = datetime(today.year, today.month, today.day, 2, tzinfo=UTC)
-        watch = LedgerWatch(self.database, BatchMetrics(registry), lambda: clock)
+        watch = LedgerWatch(self.database, BatchMetrics(registry), lambda: morning(today))
         asyncio.run(watch.refresh())
         return values(registry)
+
+
+def morning(day: date) -> datetime:
+    """07:30 in Asia/Kolkata."""
+    return datetime(day.year, day.month, day.day, 2, tzinfo=UTC)
+
+
+def began(day: date) -> float:
+    """Midnight in Asia/Kolkata."""
+    return morning(day).timestamp() - 7.5 * 3600
 
 
 def values(registry: CollectorRegistry) -> dict[str, float]:
@@ -282,9 +292,23 @@ class TestMetrics:
         after = office.scrape(today=office.day)
         weekend = office.scrape(today=date(2023, 1, 7))
 
-        assert (1, 0, 0) == tuple(before[name] for name in DEAD_MAN)
-        assert (1, 1, office.now) == tuple(after[name] for name in DEAD_MAN)
-        assert 0 == weekend["batch_expected_today"]
+        day = began(office.day)
+        assert (day, 0, 0) == tuple(before[name] for name in DEAD_MAN)
+        assert (day, day, office.now) == tuple(after[name] for name in DEAD_MAN)
+        assert 0 == weekend["batch_due_date_timestamp_seconds"]
+
+    @pytest.mark.parametrize(("hour", "is_next_day"), [(18, False), (19, True)])
+    def test_a_day_begins_in_kolkata(self, office: Office, hour: int, is_next_day: bool) -> None:
+        """Half past six in the evening of Greenwich."""
+        registry = CollectorRegistry()
+        following = load_calendar(office.database).next_session(office.day + timedelta(days=1))
+        before = following - timedelta(days=1)
+        clock = datetime(before.year, before.month, before.day, hour, tzinfo=UTC)
+
+        asyncio.run(LedgerWatch(office.database, BatchMetrics(registry), lambda: clock).refresh())
+
+        due = values(registry)["batch_due_date_timestamp_seconds"]
+        assert is_next_day == (due == began(following))
 
     def test_a_backfill_of_an_older_date_is_no_sign_of_life(self, office: Office) -> None:
         """Nor is a repetition: when the newest date was done first is what counts."""
@@ -308,19 +332,43 @@ class TestMetrics:
         }
         assert (3, 1) == (found["batch_stocks scored"], found["batch_stocks skipped"])
 
-    def test_a_database_that_is_away_changes_nothing(self, office: Office, tmp_path: Path) -> None:
-        """The last known values stay, and nothing is raised: the task that asks must live."""
+    def test_a_database_that_is_away_makes_no_list_and_no_holiday(
+        self, office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Yesterday's list stays yesterday's and the next session becomes due, as if the database were there."""
         office.finish("today")
         registry = CollectorRegistry()
-        metrics = BatchMetrics(registry)
-        clock = datetime(office.day.year, office.day.month, office.day.day, 2, tzinfo=UTC)
-        asyncio.run(LedgerWatch(office.database, metrics, lambda: clock).refresh())
-        known = values(registry)
+        now = morning(office.day)
+        watch = LedgerWatch(office.database, BatchMetrics(registry), lambda: now)
+        asyncio.run(watch.refresh())
+        read = values(registry)
+        calendar = load_calendar(office.database)
+        monkeypatch.setattr(watch, "_database", Database.at(tmp_path))
 
-        asyncio.run(LedgerWatch(Database.at(tmp_path), metrics, lambda: clock).refresh())
+        told = {}
+        for ahead in range(1, 8):
+            day = office.day + timedelta(days=ahead)
+            now = morning(day)
+            asyncio.run(watch.refresh())
+            told[day] = values(registry)
 
-        assert 1 == known["batch_done_today"]
-        assert known == values(registry)
+        assert morning(office.day).timestamp() == read["batch_ledger_read_timestamp_seconds"]
+        assert began(office.day) == read["batch_done_date_timestamp_seconds"]
+        assert {calendar.is_session(day) for day in told} == {True, False}
+        for day, found in told.items():
+            due = began(calendar.session_before(day + timedelta(days=1)))
+            assert {**read, "batch_due_date_timestamp_seconds": due} == found
+
+    def test_a_database_that_never_answered_is_known_by_the_time_of_the_reading(
+        self, office: Office, tmp_path: Path
+    ) -> None:
+        """No calendar either, so nothing is due; and nothing is raised: the task that asks must live."""
+        registry = CollectorRegistry()
+        watch = LedgerWatch(Database.at(tmp_path), BatchMetrics(registry), lambda: morning(office.day))
+
+        asyncio.run(watch.refresh())
+
+        assert {0.0} == set(values(registry).values())
 
     def test_the_transformer_shows_them(self, office: Office) -> None:
         """At /metrics, beside its own."""
@@ -338,4 +386,8 @@ class TestMetrics:
         office.desk(work)
 
 
-DEAD_MAN = ("batch_expected_today", "batch_done_today", "batch_run_last_success_timestamp_seconds")
+DEAD_MAN = (
+    "batch_due_date_timestamp_seconds",
+    "batch_done_date_timestamp_seconds",
+    "batch_run_last_success_timestamp_seconds",
+)

@@ -83,6 +83,10 @@ class Bench:
         """A metric's value."""
         return self.metrics.get_sample_value(name, labels)
 
+    def told(self) -> tuple[float | None, float | None]:
+        """Whether a fallback answers, and whether the last load failed."""
+        return self.counted("model_is_fallback"), self.counted("model_last_load_failed")
+
 
 def probabilities(version: str) -> list[float]:
     """What a version answers for ten rows, asked without a loader."""
@@ -304,6 +308,52 @@ class TestTelling:
         assert 1 == bench.counted("model_fallbacks_total", result="served")
         assert 1 == bench.counted("model_load_failures_total", model_type="XGBoost", version="1.1.0")
         assert 1 == bench.counted("model_load_time_seconds_count")
+
+    def test_a_fallback_is_told_as_long_as_it_lasts(self, shelf: Shelf) -> None:
+        """Not how often it began: that is once, and nobody may have looked before."""
+        bench = Bench(shelf.put("1.0.0", "1.1.0").promote("1.1.0").damage("1.1.0"))
+        told = [bench.told()]
+        bench.loader.load_model()
+        told.append(bench.told())
+        bench.loader.reload_models()
+        told.append(bench.told())
+        shelf.repair("1.1.0")
+        bench.loader.reload_models()
+        told.append(bench.told())
+
+        assert [(0, 0), (1, 1), (1, 1), (0, 0)] == told
+
+    def test_a_load_that_brings_nothing_is_no_fallback(self, shelf: Shelf) -> None:
+        """Whether versions are damaged or the folder is not there: nobody answers, so nobody answers wrongly."""
+        bench = Bench(shelf)
+        with pytest.raises(NoUsableModel):
+            bench.loader.load_model()
+        nothing = bench.told()
+        shelf.put("1.0.0").promote("1.0.0")
+        bench.loader.load_model()
+
+        assert [(0, 1), (0, 0)] == [nothing, bench.told()]
+
+    def test_a_reload_that_fails_is_told_until_one_succeeds(self, shelf: Shelf) -> None:
+        """The model that answers is what was asked for once, and not what is asked for now."""
+        bench = Bench(shelf.put("1.0.0", "1.1.0").promote("1.0.0"), strict=True)
+        bench.loader.load_model()
+        shelf.promote("1.1.0").damage("1.1.0")
+        with pytest.raises(NoUsableModel):
+            bench.loader.reload_models()
+        failed = bench.told()
+        shelf.promote("1.0.0")
+        bench.loader.reload_models()
+
+        assert [(0, 1), (0, 0)] == [failed, bench.told()]
+
+    def test_a_version_asked_for_by_its_number_says_nothing_of_the_one_in_charge(self, shelf: Shelf) -> None:
+        """It may fall back, and whoever asks sees it in the answer."""
+        bench = Bench(shelf.put("1.0.0", "1.1.0").promote("1.0.0").damage("1.1.0"))
+        bench.loader.load_model()
+
+        assert V("1.0.0") == bench.loader.load_model("XGBoost", "1.1.0").served
+        assert (0, 0) == bench.told()
 
     def test_only_the_model_that_answers_has_an_info(self, shelf: Shelf) -> None:
         """Two of them would be a canary that nobody started."""

@@ -3,7 +3,8 @@ Every metric's name, once.
 
 Dashboards, alerts and runbooks speak of metrics by name, and a name that is made up where it is counted is renamed
 there too. Each class is one program's or part's set, made on the registry it is given: nothing is registered by an
-import. Gauges say how several worker processes are added up.
+import. Gauges say how several worker processes are added up. Results are counted from 0 on and not from the first
+event on: Prometheus sees how far a counter rose between two looks, and in one that begins at 1 it sees no rise.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _LOAD_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+_ERRORS = ("500", "502", "503", "504")
 
 
 class ModelMetrics:
@@ -51,18 +53,33 @@ class ModelMetrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        # Not counters: a load fails and a fallback begins once, most often before anybody looks for the first time.
+        self.is_fallback = Gauge(
+            "model_is_fallback",
+            "1 while another version answers than the one asked for.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.last_load_failed = Gauge(
+            "model_last_load_failed",
+            "1 when the last load or reload did not bring the version asked for.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.swaps = Counter(
             "model_swaps_total",
             "Reloads by result: swapped, unchanged, failed.",
             ["result"],
             registry=registry,
         )
+        _from_zero(self.swaps, "swapped", "unchanged", "failed")
         self.fallbacks = Counter(
             "model_fallbacks_total",
             "Loads whose requested version failed, by result: served (an older one answers), none_left.",
             ["result"],
             registry=registry,
         )
+        _from_zero(self.fallbacks, "served", "none_left")
 
 
 class HttpMetrics:
@@ -94,6 +111,8 @@ class HttpMetrics:
         """Count an answer. Looking labels up costs more than counting, so what they lead to is kept."""
         found = self._of.get((route, method, status))
         if found is None:
+            for error in _ERRORS:
+                self.requests.labels(route, method, error)
             found = self.requests.labels(route, method, str(status)), self.seconds.labels(route)
             self._of[route, method, status] = found
         found[0].inc()
@@ -124,6 +143,7 @@ class HopMetrics:
             ["result"],
             registry=registry,
         )
+        _from_zero(self.calls, "ok", "bad_answer", "defect", "timeout", "unreachable", *_ERRORS)
         self.seconds = Histogram(
             "hop_seconds", "Seconds of one call to a predictor.", buckets=_SECONDS, registry=registry
         )
@@ -166,15 +186,27 @@ class BatchMetrics:
             registry=registry,
             multiprocess_mode="livemostrecent",
         )
-        self.expected_today = Gauge(
-            "batch_expected_today",
-            "1 when today (Asia/Kolkata) is a session, so that a run is due at 07:00.",
+        # Dates, not yes and no: what is left of yesterday, where the ledger cannot be read, must not pass for today's.
+        self.due_date = Gauge(
+            "batch_due_date_timestamp_seconds",
+            "When the newest session that came began (midnight in Asia/Kolkata); its run is due at 07:00. 0 before any.",
             registry=registry,
             multiprocess_mode="livemostrecent",
         )
-        self.done_today = Gauge(
-            "batch_done_today",
-            "1 when a run of today (Asia/Kolkata) is done.",
+        self.done_date = Gauge(
+            "batch_done_date_timestamp_seconds",
+            "When the newest run date that has a list began (midnight in Asia/Kolkata); 0 before any.",
             registry=registry,
             multiprocess_mode="livemostrecent",
         )
+        self.ledger_read = Gauge(
+            "batch_ledger_read_timestamp_seconds",
+            "When the ledger was read last; 0 before.",
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )
+
+
+def _from_zero(counter: Counter, *results: str) -> None:
+    for result in results:
+        counter.labels(result)
