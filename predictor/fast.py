@@ -22,7 +22,8 @@ from upper_circuit.errors import UpperCircuitError
 from upper_circuit.oip import contract
 from upper_circuit.oip.arrival import BodyLate, BodyTooLarge, GoneError, Message, Receive, body_of
 from upper_circuit.oip.codec import encode_error
-from upper_circuit.telemetry.correlation import correlation_id
+from upper_circuit.telemetry import logs
+from upper_circuit.telemetry.correlation import correlation_id, correlation_ids
 from upper_circuit.telemetry.metrics import HttpMetrics
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ MOST_BYTES_ELSEWHERE = 64 << 10
 _JSON, _BYTES = b"application/json", b"application/octet-stream"
 _HEADER_LENGTH = contract.HEADER_LENGTH.encode()
 _CORRELATION = contract.CORRELATION_ID.encode()
+_CORRELATIONS = contract.CORRELATION_IDS.encode()
 _TRACEPARENT = contract.TRACEPARENT.encode()
 _GONE = 499
 """Logged where the caller went away before sending all of its request; nobody sees it."""
@@ -106,7 +108,8 @@ class FastPath:
         except UpperCircuitError as error:
             await request.refuse(Refusal.of(error))
         else:
-            await self._app(request.scope, receive, request.send)
+            with logs.bound(correlation_id=request.correlation_id):  # a reload has lines of its own
+                await self._app(request.scope, receive, request.send)
         level = logging.DEBUG if request.method in {"GET", "HEAD"} else logging.INFO
         log.log(level, "request", extra=request.facts())
 
@@ -177,6 +180,9 @@ class _Request:
 
 def _log_inference(request: _Request, answer: Answer | None, refusal: Refusal | None) -> None:
     facts = request.facts()
+    riders = correlation_ids(_text(request.headers, _CORRELATIONS))
+    if riders:
+        facts["correlation_ids"] = riders
     if answer is not None:
         model = answer.model
         facts["rows"] = answer.rows

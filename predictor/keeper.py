@@ -12,6 +12,7 @@ import asyncio
 import gc
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from upper_circuit.errors import ModelLoading, NoUsableModel
 from upper_circuit.models.loader import LoadedModel, ModelLoader, Reload
@@ -83,7 +84,8 @@ class ModelKeeper:
         if self._stopping:
             raise NoUsableModel(MODEL_TYPE, "shutting down, the present one stays")
         loop = asyncio.get_running_loop()
-        reload = await loop.run_in_executor(self._thread, self._loader.reload_models)
+        asked = copy_context()  # whose reload it is stands on every line of it
+        reload = await loop.run_in_executor(self._thread, asked.run, self._loader.reload_models)
         loop.call_later(self._grace + 1, self._loader.release)
         return reload
 

@@ -147,7 +147,7 @@ class _Request:
         self.has_begun = False
         self.correlation = Correlation.of(self._text(_CORRELATION), self._text(_TRACEPARENT))
         peer = scope.get("client")
-        self.client = guards.clients.address(peer[0] if peer else None, self._text(b"x-forwarded-for"))
+        self.client = guards.clients.address(peer[0] if peer else None, scope["headers"])
 
     async def send(self, message: Message) -> None:
         """For the app behind: its messages, with our headers."""

@@ -12,7 +12,8 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,9 +34,9 @@ from upper_circuit.telemetry.metrics import HopMetrics
 MOST_WAITING = 4 * MOST_ROWS
 """Rows in the queue before further ones are turned away: several seconds of work."""
 
-CORRELATION_IDS = "x-correlation-ids"
-"""Header with the ids of the requests whose rows are in a call, so that its log line is found from each of them."""
 _MOST_IDS = 64
+_MAY_BE_LATE = 0.05
+"""Seconds after its own deadline that a rider may be told so: who came so close together needs no timer."""
 
 Matrix = npt.NDArray[np.float32]
 
@@ -169,7 +170,8 @@ class Hop:
         error: UpperCircuitError = BadAnswer("the call to the predictor came to no end")
         try:
             body, headers = _request(rows, explain, call, riders)
-            response = await self._predictors.infer(body, headers, riders[0].deadline)
+            with _each_in_time(riders):
+                response = await self._predictors.infer(body, headers, riders[-1].deadline)
             verdict = Verdict.of(response, len(rows), explained=explain)
             start = 0
             for rider in riders:
@@ -183,6 +185,24 @@ class Hop:
             for rider in riders:
                 if not rider.answer.done():
                     rider.answer.set_exception(error)
+
+
+@contextmanager
+def _each_in_time(riders: Sequence[_Rider]) -> Iterator[None]:
+    """Let riders whose deadline comes well before that of the last one, which is the call's, go when theirs is over."""
+    loop, last = asyncio.get_running_loop(), riders[-1].deadline - _MAY_BE_LATE
+    early = [rider for rider in riders if rider.deadline < last]
+    timers = [loop.call_later(rider.deadline - time.monotonic(), _let_go, rider.answer) for rider in early]
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
+def _let_go(answer: asyncio.Future[Share]) -> None:
+    if not answer.done():
+        answer.set_exception(PredictorLate())
 
 
 def _request(
@@ -201,5 +221,5 @@ def _request(
         contract.TRACEPARENT: call.traceparent,
     }
     if len(riders) > 1:
-        headers[CORRELATION_IDS] = ",".join([rider.correlation.id for rider in riders[:_MOST_IDS]])
+        headers[contract.CORRELATION_IDS] = ",".join([rider.correlation.id for rider in riders[:_MOST_IDS]])
     return body, headers

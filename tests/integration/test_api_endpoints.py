@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -350,6 +351,25 @@ class TestCorrelation:
                 lambda told=program.told: "desk-7.order:12" in told(), within=5, otherwise=program.told
             )
 
+    def test_those_whose_rows_travel_together_stand_in_the_predictors_log_too(self, pair: Pair) -> None:
+        """One call for many questions has an id of its own, and names theirs."""
+        names = [f"together-{number}" for number in range(40)]
+
+        with ThreadPoolExecutor(40) as threads:
+            asked = [
+                threads.submit(
+                    pair.post, "/api/v1/predict", question(pair.online), **{"X-Correlation-ID": name}
+                )
+                for name in names
+            ]
+            assert {200} == {each.result().status_code for each in asked}
+
+        wait_until(
+            lambda: all(f'"{name}"' in pair.predictor.told() for name in names),
+            within=5,
+            otherwise=pair.predictor.told,
+        )
+
     def test_a_trace_is_continued(self, pair: Pair) -> None:
         """Same trace, another span; its id is the correlation id where no other was given."""
         trace = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -402,6 +422,8 @@ class TestRefusals:
         ("method", "path", "status", "code"),
         [
             ("GET", "/nothing/here", 404, "NOT_FOUND"),
+            ("POST", "/api/v1/predict/", 404, "NOT_FOUND"),
+            ("GET", "/docs/", 404, "NOT_FOUND"),
             ("GET", "/api/v1/predict", 405, "METHOD_NOT_ALLOWED"),
             ("GET", "/api/v1/predictions?top=0", 400, "INVALID_REQUEST"),
             ("GET", "/api/v1/predictions?date=2023-02-30", 400, "INVALID_REQUEST"),

@@ -25,6 +25,8 @@ REGISTRY_PATH = f"/v2/models/{MODEL_NAME}/registry"
 HEADER_LENGTH = "inference-header-content-length"
 """Header of the binary extension: bytes of JSON at the head of the body, raw tensors follow."""
 CORRELATION_ID = "x-correlation-id"
+CORRELATION_IDS = "x-correlation-ids"
+"""Of the requests whose rows travel in a call, with commas, so that its log line is found from each of them."""
 TRACEPARENT = "traceparent"
 
 MOST_ROWS = 4096

@@ -24,6 +24,12 @@ def correlation_id(given: str | None, traceparent: str | None = None) -> str:
     return trace[1] if trace and trace[1] != _NO_TRACE else hexadecimal(32)
 
 
+def correlation_ids(given: str | None) -> list[str]:
+    """Those of a list with commas; empty where one of them could break a line."""
+    found = given.split(",") if given else []
+    return found if all(_ID.fullmatch(each) for each in found) else []
+
+
 def hexadecimal(digits: int) -> str:
     """So many random hex digits; processes that were forked go on differently."""
     return f"{random.getrandbits(4 * digits):0{digits}x}"

@@ -48,6 +48,9 @@ class TestClients:
             ("::ffff:10.0.0.1", "1.2.3.4", "1.2.3.4"),
             ("fd00::1", "2001:db8::7", "2001:db8::7"),
             ("10.0.0.1", "::ffff:1.2.3.4", "1.2.3.4"),
+            ("10.0.0.1", "1.2.3.4:5123", "1.2.3.4"),
+            ("10.0.0.1", "[2001:db8::7]:5123", "2001:db8::7"),
+            ("10.0.0.1", "[2001:db8::7]", "2001:db8::7"),
             ("unix socket", "1.2.3.4", "unix socket"),
             (None, "1.2.3.4", UNKNOWN),
         ],
@@ -56,11 +59,19 @@ class TestClients:
         self, peer: str | None, forwarded: str | None, client: str
     ) -> None:
         """What stands further left was written by that client itself."""
-        assert client == Clients(self.PROXIES).address(peer, forwarded)
+        lines = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
+
+        assert client == Clients(self.PROXIES).address(peer, [(b"host", b"desk"), *lines])
+
+    def test_each_proxy_may_add_a_line_of_its_own(self) -> None:
+        """Together they are one list, in the order of the lines."""
+        lines = [(b"x-forwarded-for", each) for each in (b"6.6.6.6, 1.2.3.4", b"10.9.9.9")]
+
+        assert "1.2.3.4" == Clients(self.PROXIES).address("10.0.0.1", lines)
 
     def test_nobody_is_trusted_by_default(self) -> None:
         """Else anybody could be everybody."""
-        assert "127.0.0.1" == Clients(()).address("127.0.0.1", "1.2.3.4")
+        assert "127.0.0.1" == Clients(()).address("127.0.0.1", [(b"x-forwarded-for", b"1.2.3.4")])
 
 
 class TestLimits:

@@ -12,7 +12,7 @@ import pytest
 from tests.factories.predictor_doubles import PredictorDouble, Way, double, hanging_up, refusing, row, way_to
 from transformer.correlation import Correlation
 from transformer.errors import FeaturesRefused, PredictorAway, PredictorLate
-from transformer.hop import CORRELATION_IDS, MOST_WAITING
+from transformer.hop import MOST_WAITING
 from upper_circuit.errors import BadAnswer, BadInput, ModelLoading, UpperCircuitError
 from upper_circuit.oip import contract
 
@@ -193,7 +193,7 @@ def test_a_lone_rider_keeps_its_ids() -> None:
         assert "desk-1" == share.call_id == headers[contract.CORRELATION_ID]
         assert rider.trace_id == headers[contract.TRACEPARENT].split("-")[1]
         assert rider.span_id != headers[contract.TRACEPARENT].split("-")[2]
-        assert CORRELATION_IDS not in headers
+        assert contract.CORRELATION_IDS not in headers
 
     at({})(work)
 
@@ -207,7 +207,7 @@ def test_riders_together_are_all_named() -> None:
         )
 
         headers = predictor.calls[0].headers
-        assert "one,two" == headers[CORRELATION_IDS]
+        assert "one,two" == headers[contract.CORRELATION_IDS]
         assert {headers[contract.CORRELATION_ID]} == {share.call_id for share in shares}
 
     at({})(work)
@@ -347,6 +347,31 @@ def test_a_predictor_that_hangs_is_late() -> None:
         assert loop.time() - started < 0.2 * 3
 
     at({}, deadline=0.2, calls=1)(work)
+
+
+def test_each_rider_has_its_own_deadline() -> None:
+    """Who came later is not late because somebody else in the call is."""
+
+    async def work(way: Way, predictor: PredictorDouble) -> None:
+        predictor.gate.clear()
+        before = asyncio.create_task(score(way, 0.25))
+        await predictor.asked.wait()
+        early = asyncio.create_task(score(way, 0.5))
+        await asyncio.sleep(0.5)  # how much later the other one comes
+        late = asyncio.create_task(score(way, 0.75))
+        await turns(1)
+        predictor.gate.set()
+        await before
+        predictor.gate.clear()
+
+        with pytest.raises(PredictorLate):
+            await early
+        predictor.gate.set()
+
+        assert 0.75 == await late
+        assert [0.5, 0.75] in [call.rows[:, 0].tolist() for call in predictor.calls]  # they left together
+
+    at({}, deadline=1.2, calls=1)(work)
 
 
 def test_calls_go_to_the_replica_with_the_fewest() -> None:
