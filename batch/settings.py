@@ -19,7 +19,7 @@ from pydantic_settings import NoDecode
 
 from batch.extraction import default_workers
 from upper_circuit.features import MIN_PRICE_SHARE
-from upper_circuit.settings import MarketSettings
+from upper_circuit.settings import MarketSettings, OneVersion, PreferredVersion
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 _ADDRESS = re.compile(r'[^\s@"(),:;<>\[\]\\]+@[^\s@"(),:;<>\[\]\\]+')
@@ -38,9 +38,9 @@ class BatchSettings(MarketSettings):
     """Processes that compute features. More than there are CPUs only cost memory (about 40 MiB each)."""
     batch_min_price_share: float = Field(default=MIN_PRICE_SHARE, ge=0, le=1)
     """Share (0 to 1) of the stocks traded lately that must have a bar of the session before the run date."""
-    preferred_model_version: str | None = None
+    preferred_model_version: PreferredVersion = None
     """Model version such as 1.3.0; unset or `latest`: the promoted one."""
-    other_model_version: str | None = None
+    other_model_version: OneVersion | None = None
     """Another version, such as a canary's, to score on the same rows where its features are the same."""
     batch_job_name: str | None = None
     """Name of the Job that this process is a pod of; its end gives the run date. Unset: not a pod."""
@@ -74,20 +74,6 @@ class BatchSettings(MarketSettings):
     """Password of that login."""
     slack_webhook_url: SecretStr | None = None
     """Where high-confidence predictions are posted; https, or http to this machine. Unset: nothing is posted."""
-
-    @field_validator("preferred_model_version")
-    @classmethod
-    def _version(cls, value: str | None) -> str | None:
-        if value is not None and re.fullmatch(r"latest|\d+\.\d+\.\d+", value) is None:
-            raise ValueError("latest, or three numbers with dots such as 1.3.0, is allowed")
-        return value
-
-    @field_validator("other_model_version")
-    @classmethod
-    def _other_version(cls, value: str | None) -> str | None:
-        if value is not None and re.fullmatch(r"\d+\.\d+\.\d+", value) is None:
-            raise ValueError("three numbers with dots such as 1.3.0 are allowed")
-        return value
 
     @field_validator("notify_email_to", mode="before")
     @classmethod

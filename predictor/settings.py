@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr
 
-from upper_circuit.settings import Settings
+from upper_circuit.settings import PreferredVersion, Settings
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
@@ -32,7 +32,7 @@ class PredictorSettings(Settings):
 
     model_registry_path: Path = Path("data/models")
     """Root folder of the model registry."""
-    preferred_model_version: str | None = None
+    preferred_model_version: PreferredVersion = None
     """Model version such as 1.3.0 that is served whatever is promoted; unset or `latest`: the promoted one."""
     model_strict: bool = False
     """True: the version asked for or none. Such a process never gets ready when that version is damaged."""
@@ -52,12 +52,3 @@ class PredictorSettings(Settings):
     """Least severe lines that are logged."""
     log_dir: Path | None = None
     """Folder of model_load_errors.log, made where missing; unset: those lines go to stderr only."""
-
-    @field_validator("preferred_model_version")
-    @classmethod
-    def _version(cls, value: str | None) -> str | None:
-        if value is None or value == "latest":
-            return None
-        if re.fullmatch(r"\d+\.\d+\.\d+", value) is None:
-            raise ValueError("latest, or three numbers with dots such as 1.3.0, is allowed")
-        return value

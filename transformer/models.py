@@ -44,8 +44,10 @@ class Models:
         self._version: str | None = None
 
     def saw(self, version: str) -> None:
-        """A call was answered by this version."""
-        self._version = version
+        """A call was answered by this version; another one than before makes old news of what was kept."""
+        if version != self._version:
+            self._version = version
+            self.forget()
 
     async def manifests(self) -> dict[str, Any]:
         """Which version answers, and the manifests of all; raises PredictorAway, BadAnswer."""

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from upper_circuit.features import MIN_PRICE_SHARE
-from upper_circuit.settings import MarketSettings
+from upper_circuit.settings import MarketSettings, has_port
 
 
 def _parts(value: object) -> object:
@@ -77,8 +77,11 @@ class TransformerSettings(MarketSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
-            raise ValueError("redis://... or rediss://... is allowed (unset: counted in memory)")
+        if value is None:
+            return value
+        url = value.get_secret_value()
+        if not url.startswith(("redis://", "rediss://")) or not has_port(url):
+            raise ValueError("redis://host:port or rediss://host:port is allowed (unset: counted in memory)")
         return value
 
     @field_validator("predictor_urls")
@@ -88,14 +91,16 @@ class TransformerSettings(MarketSettings):
             raise ValueError("at least one http://host:port is needed")
         for url in value:
             parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+            is_address = parts.scheme in ("http", "https") and parts.hostname and not parts.path.strip("/")
+            if not is_address or not has_port(url):
                 raise ValueError(f"{url!r} is no address of a predictor: http://host:port is allowed")
         return tuple(url.rstrip("/") for url in value)
 
     @field_validator("predictor_host")
     @classmethod
     def _host(cls, value: str | None) -> str | None:
-        if value is not None and re.fullmatch(r"[A-Za-z0-9._-]+(:\d{1,5})?", value) is None:
+        is_name = value is None or re.fullmatch(r"[A-Za-z0-9._-]+(:\d{1,5})?", value)
+        if not is_name or not has_port(f"//{value}"):
             raise ValueError("a name, also with :port, is allowed")
         return value
 
@@ -115,12 +120,8 @@ class TransformerSettings(MarketSettings):
         for origin in value:
             parts = urlsplit(origin)
             exact = f"{parts.scheme}://{parts.netloc}"
-            if (
-                parts.scheme not in ("http", "https")
-                or not parts.hostname
-                or origin != exact
-                or "*" in origin
-            ):
+            is_exact = parts.scheme in ("http", "https") and parts.hostname and origin == exact
+            if not is_exact or "*" in origin or not has_port(origin):
                 raise ValueError(f"{origin!r} is no origin: https://host, also with :port, is allowed")
         return value
 

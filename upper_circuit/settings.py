@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from upper_circuit.errors import BadInput
 from upper_circuit.market.location import POSTGRESQL
+from upper_circuit.models.version import ModelVersion
 
 
 class SettingsRefused(BadInput):
@@ -22,9 +24,48 @@ class SettingsRefused(BadInput):
 
 
 def _postgresql(url: SecretStr) -> SecretStr:
+    from sqlalchemy import make_url  # noqa: PLC0415  # the predictor reads settings too, and has no database
+
+    told = "postgresql://user:password@host:port/database is allowed (unset: the SQLite files in FEATURE_DBS_PATH)"
     if not url.get_secret_value().startswith(POSTGRESQL):
-        raise ValueError("postgresql://... is allowed (unset: the SQLite files in FEATURE_DBS_PATH)")
+        raise ValueError(told)
+    try:
+        make_url(url.get_secret_value())
+    except ValueError:  # a port that is no number; its text may have the password in it
+        raise ValueError(told) from None
     return url
+
+
+def has_port(url: str) -> bool:
+    """Whether what stands for a port in a URL is one, or nothing does."""
+    try:
+        urlsplit(url).port  # noqa: B018  # read to be checked
+    except ValueError:
+        return False
+    return True
+
+
+def _version(value: str) -> str:
+    return _parsed(value, "three numbers with dots such as 1.3.0 are allowed")
+
+
+def _version_or_latest(value: str | None) -> str | None:
+    if value is None or value == "latest":
+        return None
+    return _parsed(value, "latest, or three numbers with dots such as 1.3.0, is allowed")
+
+
+def _parsed(value: str, allowed: str) -> str:
+    try:
+        return str(ModelVersion.parse(value))
+    except (BadInput, ValueError):
+        raise ValueError(allowed) from None
+
+
+OneVersion = Annotated[str, AfterValidator(_version)]
+"""A model version by its number."""
+PreferredVersion = Annotated[str | None, AfterValidator(_version_or_latest)]
+"""A model version by its number; None, also for `latest`: the promoted one."""
 
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql)]

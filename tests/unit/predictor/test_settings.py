@@ -62,6 +62,7 @@ def test_latest_and_nothing_mean_the_promoted_version(monkeypatch: pytest.Monkey
     ("name", "value", "told"),
     [
         ("PREFERRED_MODEL_VERSION", "v1.3", "PREFERRED_MODEL_VERSION='v1.3' is not allowed: latest, or three numbers"),
+        ("PREFERRED_MODEL_VERSION", "01.2.3", "PREFERRED_MODEL_VERSION='01.2.3' is not allowed: latest, or three"),
         ("PREDICTOR_PORT", "0", "PREDICTOR_PORT='0' is not allowed: input should be greater than or equal to 1"),
         ("PREDICTOR_PORT", "http", "PREDICTOR_PORT='http' is not allowed: input should be a valid integer"),
         ("MODEL_STRICT", "maybe", "MODEL_STRICT='maybe' is not allowed: input should be a valid boolean"),

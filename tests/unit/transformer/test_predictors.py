@@ -148,3 +148,24 @@ def test_a_flood_of_scrapes_asks_each_replica_once() -> None:
         assert ["/metrics"] == first.asked == second.asked
 
     asyncio.run(main())
+
+
+def test_an_answer_of_another_version_makes_old_news_of_what_was_kept() -> None:
+    """A predictor that fell back says so in its next list, not in five minutes."""
+
+    async def main() -> None:
+        replica = Replica(200, TOLD)
+        async with predictors(replica) as found:
+            models = Models(found)
+            models.saw("1.0.0")
+            before = await models.manifests()
+            models.saw("1.0.0")
+            replica.told = {**TOLD, "model_version": "0.9.0", "fallback_because": "1.0.0 is damaged"}
+            kept = await models.manifests()
+            models.saw("0.9.0")
+            after = await models.manifests()
+
+        assert TOLD == before == kept
+        assert replica.told == after
+
+    asyncio.run(main())
