@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +37,11 @@ PublishedAt = Annotated[
         help="When a bulletin without times (an*.txt, bm*.txt) became public, Indian time",
     ),
 ]
+_OPTIONS = {
+    "trade_date": "--trade-date",
+    "announced_at": "--published-at",
+    "allow_partial": "--allow-partial",
+}
 _SHOWN = 3
 _SUSPICIOUS_SHOWN = 10
 
@@ -55,21 +60,26 @@ def ingest(
     where: DatabaseOption = None,
     trade_date: TradeDate = None,
     published_at: PublishedAt = None,
+    allow_partial: Annotated[
+        bool, typer.Option(help="Load prices of far fewer stocks than the session before has")
+    ] = False,
     settled_after: Annotated[
         float, typer.Option(min=0, help="Seconds without a change after which a file of --from is whole")
     ] = 60,
 ) -> None:
-    """Load files (csv, txt, parquet, zip): each wholly or not at all; one that is loaded already changes nothing."""
+    """Load files (csv, txt, parquet, zip): each wholly or not at all; one that is in force already changes nothing."""
     from upper_circuit.errors import BadInput
 
     if bool(files) == (folder is not None):
         raise BadInput("give files, or a folder of them with --from, and not both")
-    if folder is not None and (trade_date or published_at):
-        raise BadInput("--trade-date and --published-at are of files that are named, not of a whole folder")
+    if folder is not None and (trade_date or published_at or allow_partial):
+        reason = "are of files that are named, not of a whole folder"
+        raise BadInput(f"--trade-date, --published-at and --allow-partial {reason}")
     found = database(where, migrate=True)
     if folder is None:
         given = files or []
-        refused = _load(found, _Reader(_now(), trade_date, published_at), given)
+        reader = _Reader(_now(), trade_date, published_at)
+        refused = _load(found, reader, given, allow_partial=allow_partial)
     else:
         given, refused = _load_new(found, folder, settled_after)
     if refused:
@@ -91,25 +101,48 @@ def _load_new(found: Database, folder: Path, settled_after: float) -> tuple[list
         typer.echo(f"{name}: a folder, not looked into")
     new = {file.path: file for file in drop.fresh}
     reader = _Reader(_now(), by_name=True)
-    return list(new), _load(found, reader, list(new), lambda path: remember(found, new[path], now=reader.now))
+
+    def done(path: Path) -> None:
+        remember(found, new[path], now=reader.now)
+
+    return list(new), _load(found, reader, list(new), done, once=True)
 
 
 def _load(
-    found: Database, reader: _Reader, files: Sequence[Path], done: Callable[[Path], None] = lambda _: None
+    found: Database,
+    reader: _Reader,
+    files: Sequence[Path],
+    done: Callable[[Path], None] = lambda _: None,
+    *,
+    once: bool = False,
+    allow_partial: bool = False,
 ) -> int:
-    """Load files in the order they need, a line each; gives how many were refused, and tells of each other one."""
+    """Load files in the order they need, a line each; gives how many were refused, and tells of each other one.
+
+    Of several files of prices of one day the last has the last word; the others are loaded `once` at most.
+    """
     from upper_circuit.errors import UpperCircuitError
     from upper_circuit.market.loading import ingest as load
+    from upper_circuit.market.loading.order import in_order
 
     refused = 0
-    for path in reader.in_order(files):
+    turns = in_order(files, reader.read)
+    for at, turn in enumerate(turns):
+        is_replaced = any(map(turn.is_replaced_by, turns[at + 1 : at + 2]))
         try:
-            typer.echo(_line(load(found, reader.read(path), now=reader.now)))
+            loaded = load(
+                found,
+                reader.read(turn.path),
+                now=reader.now,
+                once=once or is_replaced,
+                allow_partial=allow_partial,
+            )
+            typer.echo(_line(loaded))
         except UpperCircuitError as error:
             refused += 1
             typer.echo(f"refused: {_in_words_of_the_shell(error)}", err=True)
         else:
-            done(path)
+            done(turn.path)
     return refused
 
 
@@ -188,27 +221,6 @@ class _Reader:
         day, moment = told_by_name(path) if self._by_name else (self._trade_date, self._announced_at)
         return read(path, today=self._today, trade_date=day, announced_at=moment)
 
-    def in_order(self, paths: Sequence[Path]) -> list[Path]:
-        """Lists of stocks first, since prices need them; then prices by day, each of which is quick as the newest.
-
-        A file that is refused comes where it stands; it is refused again, and then reported.
-        """
-        if len(paths) == 1:
-            return list(paths)
-        return sorted(paths, key=self._rank)
-
-    def _rank(self, path: Path) -> tuple[int, date]:
-        from upper_circuit.errors import FileRefused
-        from upper_circuit.market.formats import MasterFile, NseListingsFile, PriceFile
-
-        try:
-            file = self.read(path)
-        except FileRefused:
-            return 0, date.min
-        if isinstance(file, PriceFile):
-            return 3, file.trade_date
-        return {MasterFile: 1, NseListingsFile: 2}.get(type(file), 4), date.min
-
 
 def _now() -> int:
     return int(datetime.now(UTC).timestamp())
@@ -216,7 +228,10 @@ def _now() -> int:
 
 def _in_words_of_the_shell(error: UpperCircuitError) -> str:
     """The sentence with the options of this command in place of the domain's parameters."""
-    return str(error).replace("(trade_date)", "(--trade-date)").replace("(announced_at)", "(--published-at)")
+    said = str(error)
+    for parameter, option in _OPTIONS.items():
+        said = said.replace(f"({parameter})", f"({option})")
+    return said
 
 
 def _line(done: Ingested) -> str:
@@ -229,11 +244,22 @@ def _line(done: Ingested) -> str:
     if done.doubt:
         parts.append(done.doubt)
     if done.inferred:
-        more = ", ..." if len(done.inferred) > _SHOWN else ""
-        parts.append(f"splits or bonuses inferred: {', '.join(done.inferred[:_SHOWN])}{more}")
+        parts.append(f"splits or bonuses inferred: {_first(done.inferred)}")
+    if done.suspicious:
+        parts.append(_suspicious(done.suspicious))
     if done.dropped:
         parts.append("left out: " + "; ".join(map(str, done.dropped)))
     return f"{done.name}: {what}: {'; '.join(parts)}"
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+
+
+def _suspicious(figures: Sequence[str]) -> str:
+    more = len(figures) - _SUSPICIOUS_SHOWN
+    named = ", ".join(figures[:_SUSPICIOUS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return f"in another unit than their neighbours, not used: {named}"
 
 
 def _history(done: HistoryImport) -> str:
@@ -242,13 +268,11 @@ def _history(done: HistoryImport) -> str:
     lines = [f"{name:<20} {rows:>10,} rows" for name, rows in done.rows.items()]
     if done.left_out:
         lines += ["left out:", *(f"  {one}" for one in done.left_out)]
+    if done.inferred:
+        where = f" after {done.inferred_after}, where the list of them ends" if done.inferred_after else ""
+        lines.append(f"{len(done.inferred):,} splits or bonuses inferred{where}: {_first(done.inferred)}")
     if done.suspicious:
-        named = ", ".join(done.suspicious[:_SUSPICIOUS_SHOWN])
-        more = len(done.suspicious) - _SUSPICIOUS_SHOWN
-        lines.append(
-            f"in another unit than their neighbours, not used: {named}"
-            + (f" and {more} more" if more > 0 else "")
-        )
+        lines.append(_suspicious(done.suspicious))
     lines.append(
         f"{done.stocks:,} stocks, {done.sessions:,} sessions, {len(done.files)} files in {done.seconds:.1f} s"
     )

@@ -111,9 +111,11 @@ class PricesStale(DataUnavailable):
     required: float
 
     def __str__(self) -> str:
+        # Not one bar: the session's file is missing, or the exchange was closed and only the user can know it.
+        closing = f"a session unless a list that you ingest closes it (trading_date,is_session: {self.missing_session},0); "
         return (
             f"PRICES_STALE: {self.share:.1%} of the stocks that traded lately have a bar of {self.missing_session}, "
-            f"{self.required:.1%} are needed for {self.run_date}; ingest that session's files"
+            f"{'' if self.share else closing}{self.required:.1%} are needed for {self.run_date}; ingest that session's files"
         )
 
 

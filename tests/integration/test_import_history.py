@@ -109,6 +109,7 @@ def test_a_list_of_factors_takes_the_place_of_inference(database, tmp_path):
 
     done = import_history(database, archive(tmp_path, corporate_action_factors_inferred=factors), now=NOW)
 
+    assert () == done.inferred
     assert [("500001", TUE, "inferred", 0.9, None)] == rows(database, "corporate_actions")
     assert ["1 corporate_actions: no stock with this code or symbol"] == left_out(done)
 
@@ -126,6 +127,22 @@ def test_new_factors_alone_derive_their_stocks_anew(database, tmp_path):
 
     assert [("500001", 1), ("500002", 0)] == locked
     assert [("500001", 0), ("500002", 0)] == rows(database, "circuit_quarters", "bse_code", "locked")
+
+
+def test_after_the_last_ex_date_of_the_list_actions_are_inferred(database, tmp_path):
+    """The archive grew, its list did not: a year without any split is what nobody would notice."""
+    factors = pd.DataFrame({"nse_symbol": ["S500001"], "ex_date": [MON], "factor": [0.9]})
+    folder = archive(tmp_path, {MON: DAYS[MON]}, corporate_action_factors_inferred=factors)
+    import_history(database, folder, now=NOW)
+    write_archive(folder, DAYS, CODES)
+
+    done = import_history(database, folder, now=NOW)
+
+    assert (("500002 2025-12-16 x 0.5",), MON) == (done.inferred, done.inferred_after)
+    assert 1 == done.rows["corporate_actions"]
+    assert [("500001", MON, 0.9), ("500002", TUE, 0.5)] == rows(
+        database, "corporate_actions", "bse_code", "ex_date", "factor"
+    )
 
 
 def test_csv_is_as_good_as_parquet(database, tmp_path):

@@ -133,19 +133,6 @@ def test_a_corrected_file_replaces_its_day_and_records_it(database):
     assert 0 == len(bars(database, "500003"))
 
 
-def test_a_file_that_was_corrected_does_not_come_back(database):
-    """Loading a whole folder again must end where it ended the first time."""
-    load_master(database, "500001")
-    first, second = day_file(MON, Trade(close=100.0)), day_file(MON, Trade(close=101.0))
-    ingest(database, first, now=NOW)
-    ingest(database, second, now=NOW)
-
-    again = ingest(database, first, now=NOW)
-
-    assert again.unchanged
-    assert [(101.0,)] == rows(database, "daily_prices", "close")
-
-
 def test_a_holiday_s_copy_of_the_day_before_is_refused(database):
     """The exchange serves yesterday's rows under today's date: loaded, every stock would have stood still."""
     load_master(database, "500001", "500002")

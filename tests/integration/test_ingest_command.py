@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import time
 from datetime import date
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from cli.__main__ import app
 from tests.factories.database import Trade, rows, write_archive
 from tests.factories.exchange_files import Bar, bse_legacy, nse_full
+from tests.factories.shell import BULLETIN, MASTER, Shell
 from upper_circuit.errors import BadInput, SchemaOutdated
-from upper_circuit.market.database import REVISION, Database
+from upper_circuit.market.database import REVISION
 
 MON, TUE = date(2025, 12, 15), date(2025, 12, 16)
-MASTER = "bse_code,company_name,status,nse_symbol\n500390,Reliance Infrastructure,ACTIVE,RELINFRA\n500001,On BSE,ACTIVE,\n"
-BULLETIN = "COMPANY NAME    SYMBOL     : BM DATE    : BM PURPOSE\nReliance RELINFRA : 15-JAN-2026 : Financial Results\n"
-
-
-class Shell:
-    """Types commands at one database in an empty folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.place = folder / "db"
-        self.database = Database.at(self.place)
-
-    def file(self, name: str, text: str) -> str:
-        """A file in the folder."""
-        (self.folder / name).write_text(text)
-        return str(self.folder / name)
-
-    def drop(self, files: dict[str, str]) -> Path:
-        """A folder of files that nobody has touched since yesterday."""
-        folder = self.folder / "drop"
-        folder.mkdir()
-        yesterday = time.time() - 86_400
-        for name, text in files.items():
-            (folder / name).write_text(text)
-            os.utime(folder / name, (yesterday, yesterday))
-        return folder
-
-    def run(self, *words: str, code: int = 0) -> tuple[list[str], list[str]]:
-        """Lines on stdout and stderr of a command that ends with an exit code."""
-        result = CliRunner().invoke(app, [*words, "--database", str(self.place)])
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert code == result.exit_code, result.output
-        return result.stdout.splitlines(), result.stderr.splitlines()
 
 
 @pytest.fixture
@@ -156,57 +118,44 @@ def test_files_without_a_day_or_a_time_take_it_from_the_command(shell):
     assert 1_765_803_600 == published_at  # 2025-12-15 13:00:00 UTC
 
 
-def test_a_folder_is_read_like_its_files_and_each_of_them_once(shell):
-    """As a job does every morning, whatever lies there; nothing in the folder is touched."""
-    drop = shell.drop(
-        {
-            "a_tue.csv": nse_full([Bar(symbol="RELINFRA")], day=TUE),
-            "b_mon.csv": nse_full([Bar(symbol="RELINFRA", volume="7")], day=MON),
-            "z_master.csv": MASTER,
-        }
+def test_a_part_of_a_day_is_refused_with_the_option_that_loads_it(shell):
+    """One clear line; nothing of it is loaded before somebody says that it is whole."""
+    names = [f"SYM{at}" for at in range(60)]
+    listed = "".join(f"{600_001 + at},Company,ACTIVE,{name}\n" for at, name in enumerate(names))
+    bars = [Bar(symbol=name, volume=str(100 + at)) for at, name in enumerate(names)]
+    whole = shell.file("whole.csv", nse_full(bars, day=MON))
+    cut = shell.file("cut.csv", "".join(nse_full(bars, day=MON).splitlines(keepends=True)[:31]))
+    shell.run("ingest", shell.file("master.csv", MASTER + listed), whole)
+
+    _, err = shell.run("ingest", cut, code=1)
+    out, _ = shell.run("ingest", cut, "--allow-partial")
+    back, _ = shell.run("ingest", whole)
+
+    assert (
+        "refused: cut.csv: has 30 stocks where 2025-12-15 has 60, less than 80%: it looks cut off; "
+        "if it is whole, say so (--allow-partial)"
+    ) == err[0]
+    assert "only 30 stocks where 2025-12-15 has 60: is the file whole?" in out[0]
+    assert "whole.csv: NSE 2025-12-15: 60 rows; in place of those of cut.csv" == back[0]
+
+
+def test_figures_in_another_unit_are_named_when_their_file_is_loaded(shell):
+    """Stock and quarter: stored as filed, and never used."""
+    results = "bse_code,quarter_end,announced_at,consolidated,revenue,net_profit,eps\n" + "".join(
+        f"500390,{end},{end[:4]}-11-20 18:00:00,Standalone,{revenue},1000000,2\n"
+        for end, revenue in (
+            ("2024-03-31", "20000000"),
+            ("2024-06-30", "2000000000000"),
+            ("2024-09-30", "21000000"),
+        )
     )
-    (drop / "old").mkdir()
 
-    first, _ = shell.run("ingest", "--from", str(drop))
-    again, _ = shell.run("ingest", "--from", str(drop))
+    out, _ = shell.run("ingest", shell.file("master.csv", MASTER), shell.file("results.csv", results))
 
-    next_step = f"next: upper-circuit score --date 2025-12-17 --database {shell.place}"
-    assert [
-        "old: a folder, not looked into",
-        "z_master.csv: master stock list: 2 rows",
-        "b_mon.csv: NSE 2025-12-15: 1 rows",
-        "a_tue.csv: NSE 2025-12-16: 1 rows",
-        next_step,
-    ] == first
-    assert [f"{drop}: 3 files were read before", "old: a folder, not looked into", next_step] == again
-    assert ["a_tue.csv", "b_mon.csv", "old", "z_master.csv"] == sorted(path.name for path in drop.iterdir())
-
-
-def test_a_refused_file_of_a_folder_is_named_every_time_and_stops_no_other(shell):
-    """Until somebody looks at it; a file that says what is loaded already is no failure."""
-    day = nse_full([Bar(symbol="RELINFRA")], day=MON)
-    drop = shell.drop({"bad.csv": "a,b\n1,2\n", "day.csv": day, "copy.csv": day, "master.csv": MASTER})
-
-    out, err = shell.run("ingest", "--from", str(drop), code=1)
-    again, err_again = shell.run("ingest", "--from", str(drop), code=1)
-
-    assert "day.csv: NSE 2025-12-15: nothing changed, the same content is loaded as copy.csv" in out
-    assert err[0].startswith(f"refused: {drop}/bad.csv, line 1: has an unknown header")
-    assert "1 of 4 files refused; nothing of them was loaded" == err[1]
-    assert [f"{drop}: 3 files were read before"] == again
-    assert err[0] == err_again[0]
-
-
-def test_files_of_a_folder_have_the_day_and_the_time_of_their_names(shell):
-    """Nobody is there to say them; the names are those of docs/history-layout.md."""
-    bands = "Symbol,Series,Security Name,Band,Remarks\nRELINFRA,EQ,Reliance,5,-\n"
-    drop = shell.drop({"master.csv": MASTER, "sec_list_2025-12-15.csv": bands, "bm15122025.txt": BULLETIN})
-
-    shell.run("ingest", "--from", str(drop))
-
-    [(published_at,)] = rows(shell.database, "earnings_calendar", "published_at")
-    assert 1_765_823_399 == published_at  # 2025-12-15 18:29:59 UTC, the last second of that day in India
-    assert [MON] == [day for (day,) in rows(shell.database, "price_bands", "effective_date")]
+    assert (
+        "results.csv: quarterly results: 3 rows; in another unit than their neighbours, not used: "
+        "500390 2024 Q2 revenue"
+    ) == out[1]
 
 
 @pytest.mark.parametrize(
@@ -215,8 +164,9 @@ def test_files_of_a_folder_have_the_day_and_the_time_of_their_names(shell):
         ((), "give files, or a folder of them with --from"),
         (("a.csv", "--from", "drop"), "give files, or a folder of them with --from"),
         (("--from", "drop", "--trade-date", "2025-12-15"), "are of files that are named"),
+        (("--from", "drop", "--allow-partial"), "are of files that are named"),
     ],
-    ids=["neither", "both", "a day for a whole folder"],
+    ids=["neither", "both", "a day for a whole folder", "a leave for a whole folder"],
 )
 def test_a_call_that_may_mean_two_things_is_refused(shell, words, reason):
     """Before anything is loaded."""
@@ -245,6 +195,21 @@ def test_an_import_says_what_it_loaded_and_what_it_left_out(shell):
     assert any(line.startswith("1 stocks, 1 sessions, 2 files in ") for line in out)
     assert f"next: upper-circuit train --database {shell.place}" == out[-1]
     assert f"{folder}: nothing changed, all of its files are loaded" == again[0]
+
+
+def test_an_import_says_which_splits_it_inferred_and_why(shell):
+    """After the last day of the archive's own list nobody else would."""
+    factors = pd.DataFrame({"nse_symbol": ["S500001"], "ex_date": [MON], "factor": [0.9]})
+    split = {MON: [Trade()], TUE: [Trade(open=50.0, close=51.0)]}
+    folder = write_archive(
+        shell.folder / "archive", split, ["500001"], corporate_action_factors_inferred=factors
+    )
+
+    out, _ = shell.run("import-history", str(folder))
+
+    assert (
+        "1 splits or bonuses inferred after 2025-12-15, where the list of them ends: 500001 2025-12-16 x 0.5"
+    ) in out
 
 
 def test_an_import_names_figures_in_another_unit(shell):

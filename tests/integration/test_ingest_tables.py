@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import numpy as np
@@ -212,6 +213,37 @@ def test_the_user_s_sessions_override_the_published_ones(database):
     calendar = load_calendar(database)
     assert calendar.is_session(sunday)
     assert not calendar.is_session(holiday)
+
+
+def test_a_session_that_is_missing_is_none_once_the_user_says_that_the_exchange_was_closed(database):
+    """A day of mourning, declared the evening before: no library knows it, and no file will ever come."""
+    load_master(database, "500001")
+    tuesday, wednesday = date(2025, 12, 16), date(2025, 12, 17)
+    load_days(database, {MON: [Trade()], wednesday: [Trade(close=101.0)]})
+    missed = load_calendar(database).session_before(wednesday)
+
+    closed = (formats.SessionRow(tuesday, False),)
+    ingest(
+        database, formats.SessionsFile("sessions", "trading sessions", "mine.csv", "1", (), closed), now=NOW
+    )
+
+    calendar = load_calendar(database)
+    assert tuesday == missed
+    assert MON == calendar.session_before(wednesday)
+    assert not calendar.is_session(tuesday)
+
+
+def test_figures_in_another_unit_are_named_by_the_file_that_shows_them(database):
+    """The first filing has nothing beside it; the quarter after it is right, so the first one is in lakhs."""
+    load_master(database, "500001")
+    first = replace(result(revenue=1e12), quarter_end=date(2025, 6, 30))
+
+    alone = ingest(database, results(first), now=NOW)
+    together = ingest(database, results(result()), now=NOW)
+    later = ingest(database, results(replace(result(), quarter_end=date(2025, 3, 31))), now=NOW)
+
+    assert [(), ("500001 2025 Q2 revenue",), ()] == [done.suspicious for done in (alone, together, later)]
+    assert (1e12,) in rows(database, "quarterly_results", "revenue")
 
 
 def test_a_file_of_which_nothing_joins_is_refused(database):

@@ -1,4 +1,4 @@
-"""Sessions: where bars reach they decide, past them the published calendar does."""
+"""Sessions: those with bars are what was; the published ones are what should be there, wherever the bars end."""
 
 from __future__ import annotations
 
@@ -27,12 +27,27 @@ def test_a_saturday_with_bars_was_a_session():
     assert CALENDAR.is_session(SATURDAY)
 
 
-def test_a_published_day_without_bars_before_the_newest_was_none():
-    """Where the data reach, a day without bars had no session (or its file is missing for good)."""
+def test_a_session_missing_among_the_bars_is_still_the_session_before():
+    """A file that nobody loaded is no holiday: the run for Wednesday wants Tuesday."""
     calendar = Calendar(traded=days(MONDAY, WEDNESDAY), published=days(MONDAY, TUESDAY, WEDNESDAY))
 
-    assert not calendar.is_session(TUESDAY)
-    assert MONDAY == calendar.session_before(WEDNESDAY)
+    assert calendar.is_session(TUESDAY)
+    assert TUESDAY == calendar.session_before(WEDNESDAY)
+
+
+def test_a_session_missing_among_the_bars_makes_no_event_older():
+    """Ages count sessions with bars: what the market did not do cannot let a result grow old."""
+    sessions = Calendar(days(MONDAY, WEDNESDAY), days(MONDAY, TUESDAY, WEDNESDAY, THURSDAY)).as_of(THURSDAY)
+
+    assert [1] == sessions.age(days(MONDAY)).tolist()
+
+
+def test_before_the_first_bar_nobody_knows_the_sessions():
+    """Neither a holiday nor a session: the answer is which prices are loaded."""
+    with pytest.raises(
+        DataUnavailable, match="no prices before 2025-12-12 are loaded: the first are of 2025-12-13"
+    ):
+        CALENDAR.require_session(date(2025, 12, 12))
 
 
 def test_past_the_newest_bar_a_missing_session_is_still_the_session_before():

@@ -19,6 +19,8 @@ from upper_circuit.market.database import Database
 from upper_circuit.market.days import day_of
 from upper_circuit.market.schema import price_bands as table
 
+NO_FIXED_BAND = "no fixed band"
+"""Said of a stock that trades under a dynamic band: it is scored, and cannot lock at a limit it does not have."""
 _STOCK_KEY = 1 << 20
 
 

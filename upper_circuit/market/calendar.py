@@ -1,14 +1,16 @@
 """
 The exchange's sessions, as they were and as they are announced.
 
-Where bars reach, the bars decide: evenings of Muhurat and Saturdays that no published calendar knew did happen. Past
-the newest bar the published calendar counts, with the user's overrides, also those announced late. Without this
-distinction a missing file would look like a holiday, and an older day's answer would go out in silence.
+Two questions have two answers. Which days were sessions, for the age of an event or the next bar of a stock: those with
+bars, and past the run date those of the published calendar with the user's overrides. Whether the exchange trades on a
+day, and which session a run needs: those with bars and the published ones, wherever the bars end; otherwise a file that
+is missing in the middle would look like a holiday, and an older day's answer would go out in silence. A day on which the
+exchange was closed after all is none as soon as the user's list says so.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -24,18 +26,23 @@ from upper_circuit.market.schema import trading_calendar
 class Calendar:
     """Sessions by day number.
 
-    Guaranteed: both arrays ascend strictly. `traded` are the sessions with bars; `published` are those of the calendar
+    Guaranteed: all arrays ascend strictly. `traded` are the sessions with bars; `published` are those of the calendar
     with overrides, over its whole range.
     """
 
     traded: Days
     published: Days
+    sessions: Days = field(init=False, repr=False, compare=False)
+    """Every session known from the first bar on: those with bars, and the published ones with or without."""
 
     def __post_init__(self) -> None:
         for name in ("traded", "published"):
             days = getattr(self, name)
             if len(days) > 1 and not (np.diff(days) > 0).all():
                 raise ValueError(f"{name} sessions do not ascend")
+        ahead = self.published[self.published > self.traded[0]] if len(self.traded) else self.published
+        # Made once: every request of the API asks whether its day is one of them.
+        object.__setattr__(self, "sessions", np.union1d(self.traded, ahead))
 
     @property
     def newest(self) -> date:
@@ -46,16 +53,13 @@ class Calendar:
             )
         return date_of(int(self.traded[-1]))
 
-    @property
-    def sessions(self) -> Days:
-        """Every session known: those with bars, then the published ones after them."""
-        if not len(self.traded):
-            return self.published
-        return np.concatenate([self.traded, self.published[self.published > self.traded[-1]]])
-
     def is_session(self, day: date) -> bool:
-        """Whether the exchange trades on a day."""
-        return bool(np.isin(day_of(day), self.sessions))
+        """Whether the exchange trades on a day. Raises DataUnavailable before the first bar: nothing is known there."""
+        if len(self.traded) and day_of(day) < self.traded[0]:
+            first = date_of(int(self.traded[0]))
+            raise DataUnavailable(f"no prices before {day} are loaded: the first are of {first}")
+        at = int(np.searchsorted(self.sessions, day_of(day)))
+        return at < len(self.sessions) and bool(self.sessions[at] == day_of(day))
 
     def next_session(self, day: date) -> date:
         """The first session on or after a day. Raises DataUnavailable past the end of the published calendar."""
@@ -68,7 +72,7 @@ class Calendar:
         return date_of(int(sessions[at]))
 
     def session_before(self, day: date) -> date:
-        """The last session before a day, whether its bars are loaded or not."""
+        """The last session before a day, whether its bars are loaded or not: what a run for the day needs."""
         sessions = self.sessions
         at = int(np.searchsorted(sessions, day_of(day))) - 1
         if at < 0:
@@ -76,7 +80,7 @@ class Calendar:
         return date_of(int(sessions[at]))
 
     def require_session(self, day: date) -> None:
-        """Raise NotASession, which names the next one, unless the exchange trades on the day."""
+        """Raise NotASession, which names the next one, unless the exchange trades on the day; or as `is_session` does."""
         if not self.is_session(day):
             raise NotASession(day, self.next_session(day))
 

@@ -158,7 +158,7 @@ ingested_files = Table(
     "ingested_files",
     market,
     Column("file_id", Integer, primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("name", Text, nullable=False),  # an archive's file with its folder: archive/master_stock_list.csv
     Column("kind", Text, nullable=False),
     Column("sha256", Text, nullable=False, index=True),
     Column("exchange", Text),

@@ -11,15 +11,15 @@ import sqlalchemy as sa
 from tests.factories.database import rows
 from upper_circuit.market.days import day_of
 from upper_circuit.market.loading.writing import delete_stocks, insert, many_rows, select_stocks
-from upper_circuit.market.schema import circuit_quarters, daily_prices, packed_prices
+from upper_circuit.market.schema import circuit_quarters, daily_prices, packed_prices, price_bands
 
 DAY = date(2025, 12, 15)
 
 
-def put(database, table, columns, **how) -> None:
+def put(database, table, columns, **how) -> int:
     """Insert in a transaction."""
     with database.writing("market") as connection:
-        insert(connection, table, columns, **how)
+        return insert(connection, table, columns, **how)
 
 
 def quarter(locked: int, *codes: str) -> dict[str, object]:
@@ -91,6 +91,28 @@ def test_a_row_that_is_there_is_kept_replaced_or_added_to(database, how, locked)
     put(database, circuit_quarters, quarter(2, "500001", "500002"), **how)
 
     assert [("500001", locked), ("500002", 2)] == rows(database, "circuit_quarters", "bse_code", "locked")
+
+
+@pytest.mark.parametrize(
+    ("how", "changed"),
+    [({"conflict": "keep"}, 1), ({"conflict": "replace"}, 2)],
+    ids=["keep", "replace"],
+)
+def test_rows_that_are_there_just_like_this_are_not_counted(database, how, changed):
+    """Only so can it be told whether a file says anything new; nothing is unlike nothing else."""
+    one = {"remarks": [None], "effective_date": [day_of(DAY)]}
+    put(database, price_bands, {"bse_code": ["500001"], "band": [5.0], **one})
+    put(database, price_bands, {"bse_code": ["500002"], "band": [None], **one})
+    again = {name: values * 3 for name, values in one.items()}
+
+    found = put(
+        database,
+        price_bands,
+        {"bse_code": ["500001", "500002", "500003"], "band": [2.0, None, None], **again},
+        **how,
+    )
+
+    assert changed == found
 
 
 def test_more_stocks_than_fit_into_a_statement_are_deleted_and_found(database):

@@ -417,7 +417,7 @@ class TestProtocol:
             (lambda _: tensors(["500002"], []), 400, "0 values"),
             (lambda d: tensors(["50000"], [d]), 400, "six digits"),
             (lambda _: tensors(["500002"], ["today"]), 400, "a date such as"),
-            (lambda _: tensors(["500002"], ["2020-01-01"]), 400, "session"),
+            (lambda _: tensors(["500002"], ["2023-01-07"]), 400, "session"),
             (lambda d: tensors(["999999"], [d]), 404, "999999"),
             (lambda d: tensors(["500002"] * 5000, [d]), 400, "4096"),
             (lambda d: tensors(["500002"], [d], outputs=[{"name": "margin"}]), 400, "margin"),

@@ -2,7 +2,8 @@
 The files of a folder of history into their tables, each after those it needs.
 
 Who the stocks are comes first, then their prices, for both decide to whom a result or an announcement belongs; what is
-derived from bars comes after the corporate actions. All of it happens inside the caller's transaction.
+derived from bars comes after the corporate actions. A file that was loaded before and is read again under a new list of
+stocks only adds: what is there is its own, or corrected it. All of it happens inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -19,19 +20,17 @@ import sqlalchemy as sa
 from upper_circuit.errors import FileRefused
 from upper_circuit.market import formats
 from upper_circuit.market.days import IST_OFFSET, SECONDS, date_of, day_of
-from upper_circuit.market.events import NEVER
 from upper_circuit.market.exchange_calendar import PUBLISHED, extend_calendar
 from upper_circuit.market.loading import deriving, registry, tables
 from upper_circuit.market.loading.archive import Archive, day_of_bands, published_at
-from upper_circuit.market.loading.history_prices import load_prices
+from upper_circuit.market.loading.history_prices import load_prices, without_corrected
 from upper_circuit.market.loading.joining import Joins, read_joins
 from upper_circuit.market.loading.news import load_announcements, together
 from upper_circuit.market.loading.price_archive import LeftOut, choose, read_prices
-from upper_circuit.market.loading.stock_bars import from_packed
+from upper_circuit.market.loading.stock_bars import StockBars, from_packed
 from upper_circuit.market.loading.tables import Loaded
-from upper_circuit.market.loading.writing import Columns, insert, many_rows
-from upper_circuit.market.reading import read_results
-from upper_circuit.market.schema import announcement_scores, quarterly_results, trading_calendar
+from upper_circuit.market.loading.writing import Columns, Conflict, insert, many_rows
+from upper_circuit.market.schema import announcement_scores, trading_calendar
 
 Progress = Callable[[str, float], None]
 """Told what is being done and the share of the whole that is done, 0..1."""
@@ -47,11 +46,16 @@ class FolderLoad:
     archive: Archive
     hashes: dict[Path, str]
     fresh: set[Path]
+    """The files to read."""
+    again: dict[Path, int]
+    """Those of them that were loaded before, with their ids."""
     now: int
     progress: Progress
     rows: dict[str, int] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
     suspicious: list[str] = field(default_factory=list)
+    inferred: deriving.Inferred = ()
+    inferred_after: date | None = None
 
     def run(self) -> None:
         """Load what is fresh."""
@@ -60,19 +64,18 @@ class FolderLoad:
         self._calendar()
         for path in self._paths("bands"):
             bands = self._read(path, formats.BandsFile, trade_date=day_of_bands(path))
-            self._note(path, bands, "price_bands", tables.load_bands(self.connection, bands, joins))
+            loaded = tables.load_bands(self.connection, bands, joins, self._conflict(path))
+            self._note(path, bands, "price_bands", loaded)
         for path in self._paths("meetings"):
             meetings = self._read(path, formats.MeetingsFile, announced_at=published_at(path))
-            self._note(
-                path, meetings, "earnings_calendar", tables.load_meetings(self.connection, meetings, joins)
-            )
+            loaded = tables.load_meetings(self.connection, meetings, joins, self._conflict(path))
+            self._note(path, meetings, "earnings_calendar", loaded)
         self.progress("results", 0.75)
         for path in self._paths("results"):
             results = self._read(path, formats.ResultsFile)
-            self._note(
-                path, results, "quarterly_results", tables.load_results(self.connection, results, joins)
-            )
-            self.suspicious = _suspicious(self.connection)
+            loaded = tables.load_results(self.connection, results, joins, self._conflict(path))
+            self._note(path, results, "quarterly_results", loaded)
+            self.suspicious += loaded.suspicious
         self.progress("announcements", 0.85)
         self._announcements(joins)
         registry.changed(self.connection, self.now)
@@ -99,6 +102,8 @@ class FolderLoad:
         chosen = choose(prices, joins)
         joins = joins.with_traded(chosen.traded)
         ids = [self._register(path, "prices") for path in paths]
+        if self.again:
+            chosen = without_corrected(self.connection, prices, chosen, ids)
         whole = load_prices(
             self.connection, prices, chosen, ids, lambda share: self.progress("prices", 0.12 + 0.45 * share)
         )
@@ -109,11 +114,8 @@ class FolderLoad:
         for file_id, rows, dropped in zip(ids, taken.tolist(), (given - taken).tolist(), strict=True):
             registry.count(self.connection, file_id, rows=rows, dropped=dropped)
         self.progress("locked days and packed rows", 0.6)
-        if self.archive.files["factors"]:
-            self._factors(joins)
-        else:
-            every = np.ones(len(whole), dtype=bool)
-            self.rows["corporate_actions"] = len(deriving.infer_actions(self.connection, whole, every))
+        self._factors(joins)
+        self._infer(whole)
         deriving.derive(self.connection, whole)
         return joins
 
@@ -122,16 +124,33 @@ class FolderLoad:
         acted: frozenset[str] = frozenset()
         for path in self._paths("factors"):
             factors = self._read(path, formats.FactorsFile)
-            loaded = tables.load_factors(self.connection, factors, joins, deriving.INFERRED)
+            loaded = tables.load_factors(
+                self.connection, factors, joins, deriving.INFERRED, self._conflict(path)
+            )
             self._note(path, factors, "corporate_actions", loaded)
             acted |= loaded.stocks
         return acted
+
+    def _infer(self, whole: StockBars) -> None:
+        """Infer actions where the archive's list says nothing: after its last ex-date, or everywhere without a list.
+
+        An archive grows by a year of prices while its list stays as it is; without this that year would have no splits.
+        """
+        lists = [self._read(path, formats.FactorsFile) for path in self.archive.files["factors"]]
+        self.inferred_after = max((row.ex_date for file in lists for row in file.rows), default=None)
+        asked = np.ones(len(whole), dtype=bool)
+        if self.inferred_after is not None:
+            asked = whole.bars["date"] > day_of(self.inferred_after)
+        if asked.any():
+            self.inferred = deriving.infer_actions(self.connection, whole, asked)
+            self.rows["corporate_actions"] = self.rows.get("corporate_actions", 0) + len(self.inferred)
 
     def _calendar(self) -> None:
         extend_calendar(self.connection, anew=True)
         for path in self._paths("sessions"):
             sessions = self._read(path, formats.SessionsFile)
-            self._note(path, sessions, "trading_calendar", tables.load_sessions(self.connection, sessions))
+            loaded = tables.load_sessions(self.connection, sessions, self._conflict(path))
+            self._note(path, sessions, "trading_calendar", loaded)
             _close_other_days(self.connection, sessions)
 
     def _announcements(self, joins: Joins) -> None:
@@ -141,7 +160,7 @@ class FolderLoad:
         words = [self._read(path, formats.AnnouncementsFile) for path in paths["texts"]]
         texts = together(words) if words else {}
         for path, file in zip(paths["texts"], words, strict=True):
-            self._note(path, file, "announcement_texts", Loaded(len(file.category), ()))
+            self._note(path, file, "announcement_texts", Loaded(len(file.category), (), len(file.category)))
         for path in paths["announcements"]:
             news = self._read(path, formats.AnnouncementsFile)
             with many_rows(self.connection, announcement_scores):
@@ -160,9 +179,16 @@ class FolderLoad:
             raise FileRefused(path, f"is a file of {file.kind} under the name of another kind")
         return file
 
+    def _conflict(self, path: Path) -> Conflict:
+        return "keep" if path in self.again else "replace"
+
     def _register(self, path: Path, kind: str) -> int:
+        if path in self.again:
+            registry.read_again(self.connection, self.again[path], self.now)
+            return self.again[path]
+        name = f"{self.archive.folder.resolve().name}/{path.name}"
         return registry.register(
-            self.connection, name=path.name, kind=kind, sha256=self.hashes[path], now=self.now
+            self.connection, name=name, kind=kind, sha256=self.hashes[path], now=self.now
         )
 
     def _note(self, path: Path, file: formats.ParsedFile, table: str, loaded: Loaded) -> None:
@@ -188,17 +214,3 @@ def _close_other_days(connection: sa.Connection, file: formats.SessionsFile) -> 
         "is_session": [0] * len(closed),
     }
     insert(connection, table, columns, conflict="keep")
-
-
-def _suspicious(connection: sa.Connection) -> list[str]:
-    """Figures that whoever reads results will strike out, since their size is that of another unit."""
-    codes = tuple(sorted(connection.execute(sa.select(quarterly_results.c.bse_code).distinct()).scalars()))
-    filed = read_results(connection, codes)
-    believed = filed.known_at(NEVER)
-    found = []
-    for name in ("revenue", "net_profit", "eps"):
-        struck = np.isnan(getattr(believed, name)) & ~np.isnan(getattr(filed, name))
-        for stock, quarter in np.argwhere(struck).tolist():
-            year, of_year = divmod(filed.first_quarter + quarter, 4)
-            found.append(f"{codes[stock]} {year} Q{of_year + 1} {name}")
-    return found

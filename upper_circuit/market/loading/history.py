@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -37,7 +39,11 @@ class HistoryImport:
     stocks: int
     """Sessions and stocks that have bars, of all that is loaded."""
     suspicious: tuple[str, ...]
-    """Figures whose size is that of another unit: stored as filed, struck out where results are read."""
+    """Figures in another unit than their neighbours, stored as filed and never used: stock, quarter, figure."""
+    inferred: tuple[str, ...]
+    """Corporate actions that the prices suggest, where no list of the archive says them: stock, ex-date, factor."""
+    inferred_after: date | None
+    """The last ex-date of the archive's list; None: it has no list, and all of its actions are inferred."""
     seconds: float
 
 
@@ -52,8 +58,9 @@ def import_history(
 
     Args:
         database: at the newest schema.
-        folder: the archive. Files whose content was loaded before are left alone; with a new master list all are
-            loaded again, since it decides which stock a row belongs to.
+        folder: the archive. Files whose content was loaded before are left alone, unless another archive's file of
+            that name came after. After a new list of stocks all are read again, since it decides which stock a row
+            belongs to; that adds rows, and what corrected the archive meanwhile stays.
         now: the moment that goes on record; nothing in the folder may be of a later day.
         progress: told what is being done and the share of the whole that is done, 0..1.
 
@@ -64,10 +71,11 @@ def import_history(
     archive = Archive.of(folder)
     hashes = {path: _sha256(path) for _, path in archive.all}
     with registry.changing(database) as connection:
-        fresh = {path for path, sha256 in hashes.items() if registry.find(connection, sha256) is None}
-        if fresh.intersection(archive.files["master"]):
-            fresh = set(hashes)
-        load = FolderLoad(connection, archive, hashes, fresh, now, progress)
+        known = _known(connection, hashes)
+        fresh = {path for path in hashes if path not in known}
+        again = _read_again(connection, archive, known, fresh)
+        fresh |= again.keys()
+        load = FolderLoad(connection, archive, hashes, fresh, again, now, progress)
         if fresh:
             load.run()
         sessions = len(deriving.read_sessions(connection))
@@ -82,8 +90,29 @@ def import_history(
         sessions=sessions,
         stocks=stocks,
         suspicious=tuple(load.suspicious),
+        inferred=load.inferred,
+        inferred_after=load.inferred_after,
         seconds=time.perf_counter() - started,
     )
+
+
+def _known(connection: sa.Connection, hashes: Mapping[Path, str]) -> dict[Path, registry.Known]:
+    found = {path: registry.find_archived(connection, path.name, sha256) for path, sha256 in hashes.items()}
+    return {path: known for path, known in found.items() if known is not None}
+
+
+def _read_again(
+    connection: sa.Connection, archive: Archive, known: Mapping[Path, registry.Known], fresh: Collection[Path]
+) -> dict[Path, int]:
+    """The files on record that are older than the newest list of stocks, with their ids; the archive's own list stays."""
+    lists = archive.files["master"]
+    since = registry.stocks_listed_at(connection)
+    has_new_list = not set(lists).isdisjoint(fresh)
+    return {
+        path: each.file_id
+        for path, each in known.items()
+        if path not in lists and (has_new_list or each.ingested_at < since)
+    }
 
 
 def _sha256(path: Path) -> str:

@@ -8,19 +8,57 @@ that memory stays flat and somebody who watches sees it move.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import sqlalchemy as sa
 
+from upper_circuit.market.days import date_of, day_of
 from upper_circuit.market.loading import deriving
-from upper_circuit.market.loading.price_archive import Chosen, PriceArchive
+from upper_circuit.market.loading.price_archive import Chosen, LeftOut, PriceArchive
 from upper_circuit.market.loading.stock_bars import PRICES, StockBars, from_rows, paise
 from upper_circuit.market.loading.writing import Columns, insert, many_rows
 from upper_circuit.market.packed import BAR, SERIES
 from upper_circuit.market.schema import daily_prices, trading_calendar
 
 _BLOCK = 100_000
+_STOCK_KEY = 1 << 20
 _RUPEES_PER_LAC = 100_000.0
+
+
+def without_corrected(
+    connection: sa.Connection, prices: PriceArchive, chosen: Chosen, file_ids: list[int]
+) -> Chosen:
+    """The chosen rows without those whose stock and day a later file of the same exchange brought: it corrected them.
+
+    `file_ids`: the id of each price file; one that is read again has that of its first time.
+    """
+    days, ids = prices.day[chosen.rows], np.array(file_ids, dtype=np.int64)[prices.file[chosen.rows]]
+    keys = chosen.stock * _STOCK_KEY + days
+    place = {code: at for at, code in enumerate(chosen.codes)}
+    table = daily_prices.c
+    later = sa.select(table.bse_code, table.trade_date, table.file_id).where(
+        table.exchange == "NSE",
+        table.trade_date <= date_of(int(prices.day.max())),
+        table.file_id > min(file_ids),
+        table.file_id.not_in(file_ids),
+    )
+    kept = np.ones(len(keys), dtype=bool)
+    for code, trade_date, file_id in connection.execute(later):
+        key = place.get(code, len(place)) * _STOCK_KEY + day_of(trade_date)
+        at = int(np.searchsorted(keys, key))
+        if at < len(keys) and keys[at] == key and ids[at] < file_id:
+            kept[at] = False
+    if kept.all():
+        return chosen
+    names = tuple(dict.fromkeys(chosen.codes[at] for at in chosen.stock[~kept].tolist()))[:3]
+    corrected = LeftOut("daily_prices", "corrected by a later file", int((~kept).sum()), names)
+    return replace(
+        chosen,
+        rows=chosen.rows[kept],
+        stock=chosen.stock[kept],
+        left_out=(*chosen.left_out, corrected),
+    )
 
 
 def load_prices(

@@ -19,7 +19,7 @@ from upper_circuit.market.formats import AnnouncementsFile
 from upper_circuit.market.formats.form import Leftovers
 from upper_circuit.market.loading.joining import Joins
 from upper_circuit.market.loading.tables import NO_STOCK, Loaded
-from upper_circuit.market.loading.writing import Columns, insert
+from upper_circuit.market.loading.writing import Columns, Conflict, insert
 from upper_circuit.market.schema import announcement_scores
 
 Words = Mapping[tuple[str | None, int, str], str]
@@ -46,6 +46,7 @@ def load_announcements(
         seen[code, moment, category] = copy + 1
         rows.append((code, moment, category, copy, at))
     rows.sort()  # in the order of the key, a table of this size is written in a fraction of the time
+    changed = 0
     for has_text in (False, True):
         chosen = [row for row in rows if bool(snippets[row[-1]]) == has_text]
         places = np.array([row[-1] for row in chosen], dtype=np.int64)
@@ -58,8 +59,9 @@ def load_announcements(
             "event": event[places],
             "snippet": [snippets[row[-1]] or None for row in chosen],
         }
-        insert(connection, announcement_scores, columns, conflict="replace" if has_text else "keep")
-    return Loaded(len(rows), left_out.all())
+        conflict: Conflict = "replace" if has_text else "keep"
+        changed += insert(connection, announcement_scores, columns, conflict=conflict)
+    return Loaded(len(rows), left_out.all(), changed)
 
 
 def together(files: Iterable[AnnouncementsFile]) -> Words:

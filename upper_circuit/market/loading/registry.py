@@ -1,8 +1,9 @@
 """
 Which files the database was made of, and one change at a time.
 
-Without it a file loaded twice would count twice, nobody could say where a row came from, and a reader that keeps the
-market in memory would never know that it is old.
+Without it nobody could say where a row came from, and a reader that keeps the market in memory would never know that it
+is old. It does not say what is in force: what was loaded once may have been replaced since, which only the rows know
+(ADR 22).
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ import sqlalchemy as sa
 
 from upper_circuit.market.database import Database
 from upper_circuit.market.loading.writing import insert, name_of
-from upper_circuit.market.schema import data_version, ingested_files
+from upper_circuit.market.schema import data_version
+from upper_circuit.market.schema import ingested_files as table
+
+LISTS_OF_STOCKS = ("master", "nse_listings")
+"""Kinds of files that decide which stock a row of any other belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,11 @@ class Known:
 
     file_id: int
     name: str
+    """An archive's file: its folder's name, a slash, its own name."""
+    sha256: str
     trade_date: date | None
+    """The day it was given for: of prices and of bands that came as one file."""
+    ingested_at: int
 
 
 @contextmanager
@@ -37,17 +46,26 @@ def changing(database: Database) -> Iterator[sa.Connection]:
         yield connection
 
 
-def find(connection: sa.Connection, sha256: str) -> Known | None:
-    """The file with this content, if it was ever loaded."""
-    table = ingested_files
-    query = sa.select(table.c.file_id, table.c.name, table.c.trade_date).where(table.c.sha256 == sha256)
-    row = connection.execute(query.order_by(table.c.file_id.desc())).first()
-    return None if row is None else Known(*row)
+def find(connection: sa.Connection, sha256: str) -> list[Known]:
+    """Every time this content was loaded, the newest first."""
+    return _records(connection, table.c.sha256 == sha256)
+
+
+def find_archived(connection: sa.Connection, name: str, sha256: str) -> Known | None:
+    """The record of an archive's file by name and content; None where the newest of that name had another content."""
+    of_name = _records(connection, table.c.name.endswith(f"/{name}", autoescape=True))
+    newest = next(iter(of_name or find(connection, sha256)), None)
+    return newest if newest and newest.sha256 == sha256 else None
+
+
+def stocks_listed_at(connection: sa.Connection) -> int:
+    """When a list changed what stocks there are, for the last time; 0: never."""
+    query = sa.select(sa.func.max(table.c.ingested_at)).where(table.c.kind.in_(LISTS_OF_STOCKS))
+    return connection.execute(query).scalar() or 0
 
 
 def name_by_id(connection: sa.Connection, file_id: int) -> str:
     """The name under which a file was loaded."""
-    table = ingested_files
     return str(connection.execute(sa.select(table.c.name).where(table.c.file_id == file_id)).scalar_one())
 
 
@@ -74,13 +92,16 @@ def register(
         "replaces": replaces,
         "ingested_at": now,
     }
-    table = ingested_files
     return int(connection.execute(sa.insert(table).values(row).returning(table.c.file_id)).scalar_one())
+
+
+def read_again(connection: sa.Connection, file_id: int, now: int) -> None:
+    """Note that a file was read again; it keeps its id, so that what came after it still does."""
+    connection.execute(sa.update(table).where(table.c.file_id == file_id).values(ingested_at=now))
 
 
 def count(connection: sa.Connection, file_id: int, *, rows: int, dropped: int) -> None:
     """Say how many rows of a file were loaded and how many left out."""
-    table = ingested_files
     connection.execute(sa.update(table).where(table.c.file_id == file_id).values(rows=rows, dropped=dropped))
 
 
@@ -88,3 +109,9 @@ def changed(connection: sa.Connection, now: int) -> None:
     """Tell every reader that the market is another one now."""
     columns = {"only_row": [1], "version": [1], "changed_at": [now]}
     insert(connection, data_version, columns, conflict="replace", adding=("version",))
+
+
+def _records(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[Known]:
+    columns = [table.c[name] for name in Known.__dataclass_fields__]
+    query = sa.select(*columns).where(condition).order_by(table.c.file_id.desc())
+    return [Known(*row) for row in connection.execute(query)]

@@ -35,8 +35,8 @@ def insert(
     *,
     conflict: Conflict = "fail",
     adding: Collection[str] = (),
-) -> None:
-    """Write rows inside the connection's transaction.
+) -> int:
+    """Write rows inside the connection's transaction; returns how many were not there just like this before.
 
     Args:
         connection: holds the transaction.
@@ -47,10 +47,12 @@ def insert(
     """
     length = len(next(iter(columns.values())))
     if not length:
-        return
-    on_conflict = _on_conflict(table, columns, conflict, adding)
-    write = _write_sqlite if connection.dialect.name == "sqlite" else _write_postgres
-    write(connection, table, columns, on_conflict)
+        return 0
+    is_sqlite = connection.dialect.name == "sqlite"
+    on_conflict = _on_conflict(
+        table, columns, conflict, adding, "IS NOT" if is_sqlite else "IS DISTINCT FROM"
+    )
+    return (_write_sqlite if is_sqlite else _write_postgres)(connection, table, columns, on_conflict)
 
 
 @contextmanager
@@ -108,15 +110,17 @@ def name_of(connection: sa.Connection, table: sa.Table) -> str:
     return table.name if connection.dialect.name == "sqlite" else f"{table.schema}.{table.name}"
 
 
-def _write_sqlite(connection: sa.Connection, table: sa.Table, columns: Columns, on_conflict: str) -> None:
+def _write_sqlite(connection: sa.Connection, table: sa.Table, columns: Columns, on_conflict: str) -> int:
     marks = ", ".join("?" * len(columns))
     statement = f"INSERT INTO {table.name} AS old ({_list(columns)}) VALUES ({marks}){on_conflict}"  # noqa: S608
     cursor = _driver(connection).cursor()
+    changed = 0
     for rows in _rows(table, columns, text_dates=True):
-        cursor.executemany(statement, rows)
+        changed += cursor.executemany(statement, rows).rowcount
+    return changed
 
 
-def _write_postgres(connection: sa.Connection, table: sa.Table, columns: Columns, on_conflict: str) -> None:
+def _write_postgres(connection: sa.Connection, table: sa.Table, columns: Columns, on_conflict: str) -> int:
     target = name_of(connection, table)
     cursor = _driver(connection).cursor()
     into = target
@@ -129,10 +133,13 @@ def _write_postgres(connection: sa.Connection, table: sa.Table, columns: Columns
         for rows in _rows(table, columns, text_dates=False):
             for row in rows:
                 copy.write_row(row)
+    changed = int(cursor.rowcount)
     if on_conflict:
         names = _list(columns)
         cursor.execute(f"INSERT INTO {target} AS old ({names}) SELECT {names} FROM incoming{on_conflict}")  # noqa: S608
+        changed = int(cursor.rowcount)
         cursor.execute("DROP TABLE incoming")
+    return changed
 
 
 _POSTGRES_TYPES: Mapping[type[Any], str] = {
@@ -145,7 +152,9 @@ _POSTGRES_TYPES: Mapping[type[Any], str] = {
 }
 
 
-def _on_conflict(table: sa.Table, columns: Columns, conflict: Conflict, adding: Collection[str]) -> str:
+def _on_conflict(
+    table: sa.Table, columns: Columns, conflict: Conflict, adding: Collection[str], differs: str
+) -> str:
     if conflict == "fail":
         return ""
     key = [column.name for column in table.primary_key]
@@ -153,10 +162,14 @@ def _on_conflict(table: sa.Table, columns: Columns, conflict: Conflict, adding: 
     target = f" ON CONFLICT ({', '.join(key)})"
     if conflict == "keep" or not changed:
         return f"{target} DO NOTHING"
-    return f"{target} DO UPDATE SET " + ", ".join(
+    update = f"{target} DO UPDATE SET " + ", ".join(
         f'"{name}" = old."{name}" + excluded."{name}"' if name in adding else f'"{name}" = excluded."{name}"'
         for name in changed
     )
+    if adding:
+        return update
+    # A row that is there just like this is left alone, so that the count tells whether a file said anything new.
+    return f"{update} WHERE " + " OR ".join(f'old."{name}" {differs} excluded."{name}"' for name in changed)
 
 
 def _rows(table: sa.Table, columns: Columns, *, text_dates: bool) -> Iterator[Iterator[tuple[Any, ...]]]:
