@@ -19,7 +19,8 @@ from pydantic_settings import NoDecode
 
 from batch.extraction import default_workers
 from upper_circuit.features import MIN_PRICE_SHARE
-from upper_circuit.settings import MarketSettings, OneVersion, PreferredVersion
+from upper_circuit.models.asked import OneVersion, PreferredVersion
+from upper_circuit.settings import MarketSettings
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 _ADDRESS = re.compile(r'[^\s@"(),:;<>\[\]\\]+@[^\s@"(),:;<>\[\]\\]+')

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from batch import rows
 from batch.predictions import Prediction, SkippedStock, ranked
+from upper_circuit.market.bands import NO_FIXED_BAND
 from upper_circuit.market.database import Database
 from upper_circuit.market.master import Master
 from upper_circuit.market.schema import daily_predictions, prediction_details, price_bands, skipped_stocks
@@ -29,8 +30,6 @@ _PREDICTION = (
 )  # fmt: skip
 _DETAILS = ("bse_code", "raw_margin", "filled", "notes", *_KEY)
 _SKIPPED = ("bse_code", "reason", "detail", *_KEY)
-NO_FIXED_BAND = "no fixed band"
-"""Said of a stock that trades under a dynamic band: it is scored, and cannot lock at a limit it does not have."""
 
 
 @dataclass(frozen=True, slots=True)

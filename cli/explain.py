@@ -21,9 +21,10 @@ def explain(
     allow_missing_tables: AllowMissingTables = False,
 ) -> None:
     """Print a stock's 25 values, what was filled and from where, and what each adds to its score."""
-    from batch.store import NO_FIXED_BAND, without_band
+    from batch.store import without_band
     from upper_circuit.errors import UnknownStock
     from upper_circuit.features import FEATURE_NAMES, FINGERPRINT, Lists, Tolerance, morning_matrix
+    from upper_circuit.market.bands import NO_FIXED_BAND
     from upper_circuit.models.confidence import band
     from upper_circuit.models.registry import Registry
     from upper_circuit.models.scorer import Scorer

@@ -100,13 +100,13 @@ def pair(settings: Mapping[str, str], *, port: int, logs: Path) -> Iterator[Runn
     for_predictor = {
         "PREDICTOR_PORT": str(inner),
         "PREDICTOR_LISTEN_HOST": HERE,
+        "LOG_DIR": str(logs),
         "MODEL_LOAD_BEFORE_READY": "true",
     }
     for_transformer = {
         "API_PORT": str(port),
         "API_LISTEN_HOST": HERE,
-        "PREDICTOR_URLS": f"http://{HERE}:{inner}",
-        "PREDICTOR_HOST": "",
+        "PREDICTOR_HOST": f"{HERE}:{inner}",  # which goes before PREDICTOR_URLS, whatever .env says of either
     }
     quick = {"PREDICTOR_DRAIN_SECONDS": "0", "DRAIN_SECONDS": "0"}
     with ExitStack() as stack:

@@ -9,15 +9,24 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import Field
 
 from cli.places import DatabaseOption, RegistryOption, database, registry_path
+from upper_circuit.settings import Settings
+
+
+class ServeSettings(Settings):
+    """What this command needs to know of the programs' own settings."""
+
+    api_port: int = Field(default=8000, ge=1, le=65535)
+    """TCP port of the API."""
+    log_dir: Path = Path("data/logs")
+    """Folder of what the two programs write on stderr, and of model_load_errors.log."""
 
 
 def serve(
-    port: Annotated[int, typer.Option(help="Where the API listens [API_PORT]", envvar="API_PORT")] = 8000,
-    logs: Annotated[Path, typer.Option(help="Folder of the two logs [LOG_DIR]", envvar="LOG_DIR")] = Path(
-        "data/logs"
-    ),
+    port: Annotated[int | None, typer.Option(help="Where the API listens [API_PORT, 8000]")] = None,
+    logs: Annotated[Path | None, typer.Option(help="Folder of all logs [LOG_DIR, data/logs]")] = None,
     where: DatabaseOption = None,
     registry: RegistryOption = None,
 ) -> None:
@@ -27,6 +36,7 @@ def serve(
     from upper_circuit.market.master import Master
     from upper_circuit.models.registry import Registry
 
+    settings = ServeSettings.read(api_port=port, log_dir=logs)
     found = database(where)
     models = Registry(registry_path(registry))
     models.latest()  # say now which command is missing, not after half a minute
@@ -36,10 +46,10 @@ def serve(
     found.dispose()
 
     signal.signal(signal.SIGTERM, _as_ctrl_c)
-    with pair(settings_of(where, models.root), port=port, logs=logs) as running:
+    with pair(settings_of(where, models.root), port=settings.api_port, logs=settings.log_dir) as running:
         answer = running.first_answer(codes, morning)
         question = json.dumps({"bse_code": answer["bse_code"], "prediction_date": str(morning)})
-        typer.echo(f"{running.url}  (docs: {running.url}/docs, logs: {logs}, Ctrl-C stops)")
+        typer.echo(f"{running.url}  (docs: {running.url}/docs, logs: {settings.log_dir}, Ctrl-C stops)")
         typer.echo(
             f"curl -s {running.url}/api/v1/predict -H 'content-type: application/json' -d '{question}'"
         )

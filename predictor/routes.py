@@ -1,19 +1,22 @@
 """
 What KServe's app lacks, or answers otherwise than the protocol wants.
 
-KServe says it is ready without a model, lets anyone unload one, and fills answers with nulls that the protocol's
-schemas forbid. These routes stand in front of its own; the rest (live, `/v2/models`, versions) stays KServe's.
+KServe says it is ready without a model, lets anyone unload one, fills answers with nulls that the protocol's schemas
+forbid, and hands V1 requests to the model unread. These routes stand in front of its own; the rest (live,
+`/v2/models`, versions) stays KServe's.
 """
 
 from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from http import HTTPMethod
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry, exposition
 
 from predictor.keeper import ModelKeeper
@@ -39,7 +42,7 @@ class Routes:
     def router(self) -> APIRouter:
         """All of them, for KServe's app."""
         model = f"/v2/models/{contract.MODEL_NAME}"
-        router = APIRouter()
+        router = APIRouter(generate_unique_id_function=_name_of)
         for path, endpoint in (
             ("/v2", self.server_metadata),
             ("/v2/health/ready", self.ready),
@@ -51,10 +54,14 @@ class Routes:
         ):
             router.add_api_route(path, endpoint, methods=["GET"], response_model=None)
         router.add_api_route(contract.RELOAD_PATH, self.reload, methods=["POST"], response_model=None)
+        for verb in ("predict", "explain"):
+            router.add_api_route(
+                f"/v1/models/{{name}}:{verb}", self.v1, methods=["POST"], include_in_schema=False
+            )
         router.add_api_route(
             "/v2/repository/{rest:path}",
             self.closed,
-            methods=["GET", "POST", "PUT", "DELETE"],
+            methods=list(HTTPMethod),
             response_model=None,
             include_in_schema=False,
         )
@@ -105,9 +112,9 @@ class Routes:
         """Take the version that should answer now; wants `Authorization: Bearer`."""
         if self.admin_token is None:
             return _error(403, "reloading is off: ADMIN_TOKEN is not set")
-        wanted = f"Bearer {self.admin_token}".encode()
-        given = request.headers.get("authorization", "").encode("latin-1")
-        if not hmac.compare_digest(given, wanted):
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        is_right = hmac.compare_digest(given.encode("latin-1"), self.admin_token.encode())
+        if scheme.lower() != "bearer" or not is_right:
             return _error(401, "a bearer token is needed", {"www-authenticate": "Bearer"})
         try:
             done = await self.keeper.reload()
@@ -115,6 +122,10 @@ class Routes:
             return JSONResponse({"error": str(error), **self._answering()}, 503)
         before = None if done.before is None else str(done.before)
         return JSONResponse({**self._answering(), "previous_version": before, "result": done.result})
+
+    async def v1(self, name: str) -> Response:
+        """KServe's first protocol, which names no tensors and so cannot be held to the fingerprint."""
+        return _error(501, f"{name[:100]} does not speak V1; POST {contract.INFER_PATH} infers")
 
     async def closed(self, rest: str) -> Response:
         """KServe's own load and unload, open to anyone there."""
@@ -145,6 +156,11 @@ class Routes:
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
     return {**manifest.model_dump(mode="json", exclude={"golden", "bins"}), "f1": manifest.f1}
+
+
+def _name_of(route: APIRoute) -> str:
+    """An operation's id; FastAPI's own is also that of KServe's route behind, and of two it warns, not in JSON."""
+    return route.name
 
 
 def _error(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:

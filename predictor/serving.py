@@ -45,7 +45,7 @@ _QUIET = ("kserve", "kserve.trace", "uvicorn.error", "asyncio")
 
 
 class _Model(kserve.Model):  # type: ignore[misc]  # the SDK has no types
-    """What KServe's own routes know of the model: its name and whether it answers."""
+    """What KServe's own routes know of the model: its name and whether it answers. No inference gets there."""
 
     def __init__(self, keeper: ModelKeeper) -> None:
         super().__init__(contract.MODEL_NAME)
@@ -54,14 +54,6 @@ class _Model(kserve.Model):  # type: ignore[misc]  # the SDK has no types
     async def healthy(self) -> bool:
         """KServe asks this for its readiness routes."""
         return self._keeper.unready_because() is None
-
-    def load(self) -> bool:
-        """KServe calls this when a V1 request meets a model that is not ready."""
-        return False
-
-    async def predict(self, *_: Any) -> None:
-        """Only V1 comes here: the V2 route is answered in front of KServe."""
-        raise errors.UnsupportedProtocol(f"v1; POST {contract.INFER_PATH} infers")
 
 
 class _Server(uvicorn.Server):
@@ -108,6 +100,7 @@ def serve(predictor: Predictor) -> None:
     kept = kserve.ModelServer(http_port=settings.predictor_port, workers=1, enable_grpc=False)
     kept.register_model(_Model(predictor.keeper))
     app: FastAPI = model_server.app
+    app.router.redirect_slashes = False  # it would redirect to whatever Host the caller names
     app.include_router(predictor.routes.router())
     rest = RESTServer(
         FastPath(app, predictor.scoring, predictor.keeper, predictor.http_metrics),
@@ -140,7 +133,6 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     errors.ModelNotFound: HTTPStatus.NOT_FOUND,
     errors.ModelNotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ServerNotReady: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.UnsupportedProtocol: HTTPStatus.NOT_IMPLEMENTED,
     NotImplementedError: HTTPStatus.NOT_IMPLEMENTED,
 }
 

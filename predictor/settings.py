@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from upper_circuit.settings import PreferredVersion, Settings
+from upper_circuit.models.asked import PreferredVersion
+from upper_circuit.settings import Settings
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 

@@ -6,6 +6,7 @@ Read from the predictions' database and never made here: what a desk acted on at
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 
 from transformer.errors import NothingRecorded
 from upper_circuit.errors import DatabaseAway
+from upper_circuit.market.bands import NO_FIXED_BAND
 from upper_circuit.market.database import Database
 from upper_circuit.market.schema import daily_predictions, prediction_details, runs
 
@@ -70,7 +72,7 @@ def _read(connection: sa.Connection, run_date: date | None, top: int, least: flo
         *(table.c[name] == details.c[name] for name in ("bse_code", "prediction_date", "model_version"))
     )
     rows = connection.execute(
-        sa.select(*(table.c[name] for name in _COLUMNS))
+        sa.select(*(table.c[name] for name in _COLUMNS), details.c.notes)
         .select_from(table.outerjoin(details, is_same))
         .where(is_listed, table.c.probability >= least)
         .order_by(table.c.probability.desc(), details.c.raw_margin.desc(), table.c.bse_code)
@@ -79,7 +81,13 @@ def _read(connection: sa.Connection, run_date: date | None, top: int, least: flo
     facts = connection.execute(
         sa.select(sa.func.count(), sa.func.max(table.c.model_type)).select_from(table).where(is_listed)
     ).one()
-    predictions = tuple(dict(zip(_COLUMNS, map(_in_utc, row), strict=True)) for row in rows)
+    predictions = tuple(
+        {
+            **dict(zip(_COLUMNS, map(_in_utc, row), strict=True)),
+            "has_fixed_band": NO_FIXED_BAND not in json.loads(noted or "[]"),
+        }
+        for *row, noted in rows
+    )
     return RecordedList(day, version, facts[1], notes, facts[0], predictions)
 
 

@@ -203,6 +203,8 @@ class RecordedPrediction(Described):
     probability: Share
     confidence: Band | None
     prediction_timestamp: datetime | None
+    has_fixed_band: bool
+    """False for a stock with derivatives: it is scored, and cannot lock at a limit it does not have."""
 
 
 class RecordedList(Described):

@@ -7,16 +7,16 @@ line, and none may ever show a secret: neither in that line nor in the line that
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from upper_circuit.errors import BadInput
 from upper_circuit.market.location import POSTGRESQL
-from upper_circuit.models.version import ModelVersion
 
 
 class SettingsRefused(BadInput):
@@ -45,29 +45,6 @@ def has_port(url: str) -> bool:
     return True
 
 
-def _version(value: str) -> str:
-    return _parsed(value, "three numbers with dots such as 1.3.0 are allowed")
-
-
-def _version_or_latest(value: str | None) -> str | None:
-    if value is None or value == "latest":
-        return None
-    return _parsed(value, "latest, or three numbers with dots such as 1.3.0, is allowed")
-
-
-def _parsed(value: str, allowed: str) -> str:
-    try:
-        return str(ModelVersion.parse(value))
-    except (BadInput, ValueError):
-        raise ValueError(allowed) from None
-
-
-OneVersion = Annotated[str, AfterValidator(_version)]
-"""A model version by its number."""
-PreferredVersion = Annotated[str | None, AfterValidator(_version_or_latest)]
-"""A model version by its number; None, also for `latest`: the promoted one."""
-
-
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql)]
 """Where a PostgreSQL is, with the password in it."""
 
@@ -78,6 +55,23 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, use_attribute_docstrings=True
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the library calls it so
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # no program has such files
+    ) -> tuple[Any, ...]:
+        """As ever, but a variable that is set to nothing counts as unset also where `.env` has a line of its name."""
+        given = {name.lower() for name in os.environ}
+
+        def dotenv() -> dict[str, Any]:
+            return {name: value for name, value in dotenv_settings().items() if name.lower() not in given}
+
+        return init_settings, env_settings, dotenv
 
     @classmethod
     def read(cls, **given: Any) -> Self:

@@ -1,5 +1,5 @@
 """
-`make benchmark-api`: what the API takes for what people ask of it, written to `benchmarks_{date}.txt`.
+`python -m tests.benchmarks.benchmark_api`: what the API takes for what people ask of it, in `benchmarks_{date}.txt`.
 
 Against a pair that is started here on a synthetic market, or with `--url` against one that runs (with its date and
 codes). Unlike bench-online it compares nothing: it is the sheet that one keeps beside a deployment.

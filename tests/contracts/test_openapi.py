@@ -16,11 +16,12 @@ import pytest
 from tests.factories.batch import LittleMarket
 from tests.factories.descriptions import answer_schema, breaks, examples, operations, read, validate
 from tests.factories.online import Pair
+from tests.factories.predictor_doubles import hanging_up, refusing
 from tests.factories.processes import ROOT
 from tests.factories.transformers import Desk, at_a_desk
 from transformer import errors
 from transformer.paths import OTHER, path_of
-from transformer.routes.described import EXAMPLES
+from transformer.routes.described import EXAMPLES, SCORING
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +76,13 @@ def test_every_error_that_can_be_answered_is_described() -> None:
     }
 
     assert {"RATE_LIMITED", "ADMIN_OFF"} <= named
-    assert set() == (set(errors.CODES) | named) - set(EXAMPLES) - _NOT_OF_THE_API
+    answered = set(errors.CODES) | named
+    assert set() == answered - set(EXAMPLES) - _NOT_OF_THE_API
+    assert set() == set(EXAMPLES) - answered - _OF_HTTP
 
 
+_OF_HTTP = {"NOT_FOUND", "METHOD_NOT_ALLOWED"}
+"""Named by the status."""
 _NOT_OF_THE_API = {"CLOSED", "NOT_IMPLEMENTED"}
 """Answered below /v1 and /v2/repository only."""
 
@@ -87,6 +92,30 @@ def test_statuses_of_errors_are_those_of_the_translation() -> None:
     translated = {code: status for _, status, code in errors._CODES}
 
     assert translated == {code: EXAMPLES[code][0] for code in translated}
+
+
+def test_scoring_is_said_to_refuse_what_it_does_refuse(little: LittleMarket) -> None:
+    """However a predictor fails. A code that never comes would be waited for by whoever wrote a branch for it."""
+    failures = [
+        refusing(503, "Model loading, retry in 5s", **{"retry-after": "5"}),
+        refusing(503, "no usable XGBoost model: no version is promoted", **{"retry-after": "30"}),
+        hanging_up,
+        refusing(400, "feature fingerprint 5f1c was given"),
+        refusing(500, "internal error"),
+    ]
+    found = set()
+
+    async def work(at: Desk) -> None:
+        one = {"bse_code": "500002", "prediction_date": str(little.run_date)}
+        for each in failures:
+            at.predictor.instead = each
+            found.add((await at.ask(one)).json()["error"])
+        at.predictor.gate.clear()
+        found.add((await at.ask(one)).json()["error"])
+
+    at_a_desk(little.folder, work, predictor_deadline_seconds=0.5)
+
+    assert set(SCORING) == found
 
 
 def test_every_route_is_known_to_the_edge(described: dict[str, Any]) -> None:

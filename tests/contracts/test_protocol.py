@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from http import HTTPMethod
 from typing import Any
 
 import numpy as np
@@ -90,9 +91,6 @@ def test_an_inference_is_answered_with_one(pair: Pair, name: str) -> None:
         ("POST", "/v2/models/upper-circuit/versions/1.0.0/infer", 501),
         ("GET", contract.INFER_PATH, 405),
         ("GET", "/v2/nothing/here", 404),
-        ("POST", "/v2/repository/models/upper-circuit/unload", 403),
-        ("POST", "/v2/repository/models/upper-circuit/load", 403),
-        ("GET", "/v2/repository/index", 403),
     ],
 )
 def test_refusals_are_its_error_object(pair: Pair, name: str, method: str, path: str, status: int) -> None:
@@ -103,6 +101,62 @@ def test_refusals_are_its_error_object(pair: Pair, name: str, method: str, path:
 
     assert status == response.status_code
     require("error", response.json())
+
+
+@BOTH
+@pytest.mark.parametrize("path", ["models/upper-circuit/unload", "models/upper-circuit/load", "index", ""])
+def test_the_repository_is_closed_whatever_the_method(pair: Pair, name: str, path: str) -> None:
+    """KServe lets anyone unload the model there."""
+    methods = [each for each in HTTPMethod if each is not HTTPMethod.CONNECT]  # which is for proxies
+    url = f"{program(pair, name).url}/v2/repository/{path}"
+
+    answers = [requests.request(method, url, timeout=30) for method in methods]
+
+    assert dict.fromkeys(methods, 403) == {
+        method: answer.status_code for method, answer in zip(methods, answers, strict=True)
+    }
+    for method, answer in zip(methods, answers, strict=True):
+        if method is not HTTPMethod.HEAD:
+            require("error", answer.json())
+
+
+@BOTH
+@pytest.mark.parametrize("verb", ["predict", "explain"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"content-type": "application/json"},
+        {"content-type": "text/plain"},
+        {"content-type": "application/x-www-form-urlencoded"},
+        {"content-type": "application/octet-stream"},
+        {"content-type": "application/cloudevents+json"},
+        {"ce-specversion": "1.0", "ce-id": "1", "ce-type": "t", "ce-source": "s"},
+    ],
+    ids=["none", "json", "text", "form", "raw", "cloud event", "binary cloud event"],
+)
+def test_v1_is_not_spoken_whatever_comes(pair: Pair, name: str, verb: str, headers: dict[str, str]) -> None:
+    """Not read either: KServe's own route fails inside at most of these."""
+    url = f"{program(pair, name).url}/v1/models/upper-circuit:{verb}"
+
+    answer = requests.post(url, data=b"x", headers=headers, timeout=30)
+
+    assert 501 == answer.status_code
+    assert contract.INFER_PATH in answer.text
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "path",
+    ["/v2/", "/v2/models/upper-circuit/", "/metrics/", "/openapi.json/", "/v1/models/", "/v2/repository"],
+)
+def test_a_slash_more_or_less_is_another_path(pair: Pair, name: str, path: str) -> None:
+    """A redirect would go to whatever Host the caller names."""
+    answer = requests.get(
+        program(pair, name).url + path, headers={"host": "evil.example"}, allow_redirects=False, timeout=30
+    )
+
+    assert (404, None) == (answer.status_code, answer.headers.get("location"))
 
 
 @BOTH

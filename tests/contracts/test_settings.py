@@ -1,4 +1,4 @@
-"""What can be set stands in four classes, in `.env.example` and in compose.yaml; they must speak of the same things."""
+"""What can be set stands in five classes, in `.env.example` and in compose.yaml; they must speak of the same things."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 
 from batch.settings import BatchSettings
 from cli.places import Places
+from cli.serve import ServeSettings
 from predictor.settings import PredictorSettings
 from transformer.settings import TransformerSettings
 
@@ -21,9 +22,27 @@ PROGRAMS: tuple[type[BaseSettings], ...] = (
     BatchSettings,
     Places,
     PredictorSettings,
+    ServeSettings,
     TransformerSettings,
 )
 OF_SERVICE = {"api": TransformerSettings, "predictor": PredictorSettings, "batch": BatchSettings}
+DECIDED_BY_COMPOSE = {
+    "api": {
+        "API_LISTEN_HOST": "a container's loopback reaches nobody",
+        "API_PORT": "PUBLISHED_ADDRESS says where it is reached",
+        "FEATURE_DBS_PATH": "the volume",
+        "PREDICTOR_HOST": "the other service",
+        "PREDICTOR_URLS": "PREDICTOR_HOST takes its place",
+    },
+    "predictor": {
+        "LOG_DIR": "the only folder it can write to",
+        "MODEL_LOAD_BEFORE_READY": "it is healthy when it can answer",
+        "MODEL_REGISTRY_PATH": "the volume",
+        "PREDICTOR_LISTEN_HOST": "a container's loopback reaches nobody",
+        "PREDICTOR_PORT": "PREDICTOR_HOST of the other service names it",
+    },
+}
+"""Settings that `.env` does not reach there, with the reason."""
 COMPOSE_ALONE = {"POSTGRES_PASSWORD", "PUBLISHED_ADDRESS", "DATA_UID", "DATA_GID"}
 FOR_THIS_MACHINE = {"batch_workers"}
 """Defaults that differ from machine to machine."""
@@ -102,6 +121,16 @@ def test_a_service_is_given_settings_that_its_program_reads(service):
 
     assert isinstance(given, dict)
     assert set(given) <= names(OF_SERVICE[service])
+
+
+@pytest.mark.parametrize("service", sorted(DECIDED_BY_COMPOSE))
+def test_what_is_set_in_the_env_file_reaches_the_service(service):
+    """By its name and with no default but the program's, or compose decides it for a reason: nothing is dropped in silence."""
+    given = services()[service]["environment"]
+
+    assert isinstance(given, dict)
+    handed_on = {name for name, value in given.items() if value == f"${{{name}:-}}"}
+    assert names(OF_SERVICE[service]) - handed_on == DECIDED_BY_COMPOSE[service].keys()
 
 
 def test_what_compose_takes_from_outside_stands_in_the_example():

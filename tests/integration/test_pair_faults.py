@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import select
 import shutil
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -11,8 +14,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -26,6 +31,10 @@ from upper_circuit.models.registry import CHANNELS, STABLE
 
 Answer = tuple[int, str | None, float | None]
 
+NOT_TAKEN = "nobody took the connection"
+_TAKEN_AFTER = 0.1
+"""Seconds after which a program that listens has taken a connection; less than it has for last words."""
+
 
 @dataclass
 class Load:
@@ -33,6 +42,7 @@ class Load:
 
     answers: list[tuple[float, Answer]] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    """Why there was no answer; NOT_TAKEN where no question had been sent to anybody."""
 
     def since(self, moment: float) -> list[Answer]:
         """Those that came after a moment."""
@@ -52,20 +62,28 @@ def load(api: Program, document: dict[str, Any], callers: int = 4) -> Iterator[L
     """So many callers, each with its connection, until the block ends."""
     found = Load()
     stop = threading.Event()
+    body = json.dumps(document)
 
     def ask() -> None:
-        with requests.Session() as session:
-            while not stop.is_set():
-                try:
-                    response = session.post(api.url + "/api/v1/predict", json=document, timeout=30)
-                except requests.ConnectionError as error:
-                    found.broken.append(str(error))
+        line = HTTPConnection(urlsplit(api.url).netloc, timeout=30)
+        while not stop.is_set():
+            try:
+                if line.sock is None and not _is_taken(line):
+                    found.broken.append(NOT_TAKEN)
+                    time.sleep(0.01)
                     continue
-                told = response.json()
-                answer = (
-                    response.status_code, told.get("model_version") or told.get("error"), told.get("probability"),
-                )  # fmt: skip
-                found.answers.append((time.monotonic(), answer))
+                line.request("POST", "/api/v1/predict", body, {"content-type": "application/json"})
+                response = line.getresponse()
+                told = json.loads(response.read())
+            except (OSError, HTTPException) as error:
+                found.broken.append(f"{type(error).__name__}: {error}")
+                line.close()
+                continue
+            answer = (
+                response.status, told.get("model_version") or told.get("error"), told.get("probability"),
+            )  # fmt: skip
+            found.answers.append((time.monotonic(), answer))
+        line.close()
 
     with ThreadPoolExecutor(callers) as threads:
         asking = [threads.submit(ask) for _ in range(callers)]
@@ -75,6 +93,22 @@ def load(api: Program, document: dict[str, Any], callers: int = 4) -> Iterator[L
             stop.set()
         for each in asking:
             each.result()
+
+
+def _is_taken(line: HTTPConnection) -> bool:
+    """Connect, and whether a program took the connection.
+
+    A system takes connections before its program does, and resets those that are left when the program stops to
+    listen. So nothing is sent until that must have shown: a question that is lost afterwards was lost by the program.
+    """
+    try:
+        line.connect()
+        if select.select([line.sock], [], [], _TAKEN_AFTER)[0]:
+            line.sock.recv(1, socket.MSG_PEEK)
+    except (ConnectionRefusedError, ConnectionResetError):
+        line.close()
+        return False
+    return True
 
 
 def all_are(status: int, least: int = 20) -> Callable[[list[Answer]], bool]:
@@ -193,7 +227,7 @@ def test_it_stops_without_losing_a_request(online_market: OnlineMarket, pair: Pa
         assert 0 == code
         assert took < 35
         assert {200} == {answer[0] for _, answer in answers.answers}
-        assert [] == [each for each in answers.broken if "closed connection without response" in each]
+        assert {NOT_TAKEN} >= set(answers.broken)
 
 
 @pytest.fixture(scope="module")

@@ -221,8 +221,6 @@ class TestProtocol:
             ("GET", "/nothing/here", 404),
             ("POST", "/v1/models/upper-circuit:predict", 501),
             ("POST", "/v2/repository/models/upper-circuit/unload", 403),
-            ("POST", "/v2/repository/models/upper-circuit/load", 403),
-            ("GET", "/v2/repository/index", 403),
         ],
     )  # fmt: skip
     def test_what_is_not_there_is_told_in_the_protocols_error_object(
@@ -419,7 +417,8 @@ class TestTelling:
         assert ("inference", "info", 200, 3) == (line["event"], line["level"], line["status"], line["rows"])
 
     def test_every_line_of_the_log_is_json(self, served: Program) -> None:
-        """Those of uvicorn and KServe too, and no token stands in any."""
+        """Those of uvicorn and KServe too, also about a description of routes that both have; no token stands in any."""
+        assert 200 == served.get("/openapi.json").status_code
         text = served.log.read_text(encoding="utf-8")
 
         events = {json.loads(line)["event"] for line in text.splitlines()}
@@ -474,6 +473,7 @@ def test_a_fallback_is_loud(shelf: Shelf, tmp_path: Path) -> None:
     assert ["model.load_failed", "model.fallback"] == [json.loads(line)["event"] for line in lines]
     assert all(line.partition('"timestamp"')[0] in started.log.read_text(encoding="utf-8") for line in lines)
     assert 'model_fallbacks_total{result="served"} 1.0' in metrics
+    assert "model_is_fallback 1.0" in metrics
 
 
 def test_a_strict_process_never_gets_ready_without_its_version(shelf: Shelf, tmp_path: Path) -> None:

@@ -79,7 +79,27 @@ def test_it_says_how_to_ask_and_stops_both(
         assert 2 == len(pids)
         wait_until(lambda: not any(map(_is_running, pids)), within=10, otherwise=lambda: f"{pids} still run")
         logs = {path.name for path in (tmp_path / "data" / "logs").iterdir()}
-        assert {"predictor.log", "transformer.log"} == logs
+        assert {"predictor.log", "transformer.log", "model_load_errors.log"} == logs
+
+
+def test_it_takes_what_stands_in_the_env_file(online_market: OnlineMarket, tmp_path: Path) -> None:
+    """Its port and folder of logs, where no option says otherwise; but the predictor it starts, not another one."""
+    port = free_port()
+    set_to = {
+        "API_PORT": str(port),
+        "LOG_DIR": "elsewhere",
+        "PREDICTOR_HOST": "away.invalid",
+        "PREFERRED_MODEL_VERSION": "7.7.7",
+    }
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in set_to.items()))
+    with serve(tmp_path, *places(online_market)) as process:
+        [head] = lines(process, 1)
+
+        assert head.startswith(f"http://127.0.0.1:{port} ")
+        assert "logs: elsewhere," in head
+        failures = (tmp_path / "elsewhere" / "model_load_errors.log").read_text(encoding="utf-8")
+        assert "7.7.7 is not in" in failures
+        assert not (tmp_path / "data").exists()
 
 
 def test_a_program_that_dies_ends_the_other(online_market: OnlineMarket, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.factories.online import OnlineMarket, Pair, question, transformer
 from tests.factories.processes import Program, free_port, program, wait_until
-from tests.integration.test_pair_faults import all_are, load
+from tests.integration.test_pair_faults import NOT_TAKEN, all_are, load
 
 PREDICT = "/api/v1/predict"
 
@@ -234,7 +234,7 @@ def test_they_end_without_losing_a_request(pair: Pair, tmp_path: Path) -> None:
         assert not any(map(state, workers))
         assert [] == list(files.iterdir())
         assert {200} == {answer[0] for _, answer in answers.answers}
-        assert [] == [each for each in answers.broken if "closed connection without response" in each]
+        assert {NOT_TAKEN} >= set(answers.broken)
 
 
 def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ RECORDED: dict[str, Any] = {
             "probability": 0.7112,
             "confidence": "HIGH",
             "prediction_timestamp": "2024-11-14T01:30:44Z",
+            "has_fixed_band": False,
         }
     ],
 }

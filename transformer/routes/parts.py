@@ -56,8 +56,9 @@ def require_admin(request: Request, token: str | None) -> str:
     """The token of the admin routes, once the caller has shown it; raises Refused."""
     if token is None:
         raise Refused(HTTPStatus.FORBIDDEN, "ADMIN_OFF", "admin routes are off: ADMIN_TOKEN is not set")
-    given = request.headers.get("authorization", "").encode("latin-1")
-    if not hmac.compare_digest(given, f"Bearer {token}".encode()):
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    is_right = hmac.compare_digest(given.encode("latin-1"), token.encode())
+    if scheme.lower() != "bearer" or not is_right:
         told = "a bearer token is needed: Authorization: Bearer"
         challenge = {"www-authenticate": "Bearer"}
         raise Refused(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED", told, headers=challenge)

@@ -8,10 +8,13 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from transformer import schemas
+from transformer.errors import refusal
 from transformer.questions import run_date_of
 from transformer.recorded import recorded_list
+from transformer.replies import told
 from transformer.routes.described import ASKING, SCORING, answer, errors, name_of
 from transformer.routes.parts import Parts, json_response, response
+from upper_circuit.errors import UpperCircuitError
 
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _REFUSED = ("SYMBOL_MISMATCH", "UNSUPPORTED_MEDIA_TYPE", "BODY_LATE")
@@ -78,10 +81,14 @@ def router(parts: Parts) -> APIRouter:
         response_model=None,
     )
     async def why(
+        request: Request,
         bse_code: Annotated[str, Path(pattern=r"^[0-9]{6}$")],
         date: Annotated[str, Query(pattern=_DATE, description="The morning asked about.")],
     ) -> Response:
-        found = await parts.service.explain(bse_code, run_date_of(date))
+        try:
+            found = await parts.service.explain(bse_code, run_date_of(date))
+        except UpperCircuitError as error:
+            return response(told(refusal(error, bse_code), request.url.path))
         return json_response(found.document())
 
     return routes

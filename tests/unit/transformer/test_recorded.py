@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from transformer.errors import NothingRecorded
 from transformer.recorded import recorded_list
 from transformer.scrape import exposition
 from upper_circuit.errors import DatabaseAway
+from upper_circuit.market.bands import NO_FIXED_BAND
 from upper_circuit.market.database import Database
 from upper_circuit.market.migrations import upgrade
 from upper_circuit.market.schema import daily_predictions, prediction_details, runs
@@ -58,7 +60,7 @@ def recorded(tmp_path: Path) -> Database:
             prediction_details.insert(),
             [
                 {"bse_code": code, "prediction_date": DAY, "model_version": "1.0.0", "raw_margin": margin,
-                 "filled": "{}", "notes": "[]"}
+                 "filled": "{}", "notes": json.dumps([NO_FIXED_BAND] if code == "500002" else [])}
                 for code, margin in margins.items()
             ],
         )  # fmt: skip
@@ -169,6 +171,7 @@ def test_it_is_served(little: LittleMarket, recorded: Database) -> None:
                     "probability": 0.75,
                     "confidence": "HIGH",
                     "prediction_timestamp": "2024-11-14T01:00:00Z",
+                    "has_fixed_band": False,
                 }
             ],
         } == told

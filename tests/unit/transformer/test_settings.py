@@ -54,6 +54,18 @@ def test_a_file_is_read_too(tmp_path: Path) -> None:
     assert ("WARNING", None, Path("here")) == (settings.log_level, settings.redis_url, settings.database)
 
 
+def test_a_variable_set_to_nothing_hides_the_line_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever starts a program beside somebody's `.env` can take a setting away."""
+    (tmp_path / ".env").write_text("DATABASE_URL=postgresql://h/d\nLOG_LEVEL=WARNING\n", encoding="utf-8")
+    monkeypatch.setenv("DATABASE_URL", "")
+
+    settings = TransformerSettings.read()
+
+    assert (Path("data/db"), "WARNING") == (settings.database, settings.log_level)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
