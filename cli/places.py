@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upper_circuit.errors import SchemaOutdated
+from upper_circuit.errors import DatabaseAway, SchemaOutdated
 from upper_circuit.settings import MarketSettings
 
 if TYPE_CHECKING:
@@ -43,11 +43,15 @@ def database(option: str | None, *, migrate: bool = False) -> Database:
     Commands that write migrate first: a newcomer's first command must not fail for want of an empty table. Where all
     is in place they do not try: in a cluster their user may have no right to.
     """
+    from sqlalchemy.exc import OperationalError
+
     from upper_circuit.market.database import Database
 
     found = Database.at(option or Places.read().database)
     try:
         found.require_schema()
+    except OperationalError as error:
+        raise DatabaseAway(f"{found.location}: {' '.join(str(error.orig).split())}") from error
     except SchemaOutdated:
         if not migrate:
             raise

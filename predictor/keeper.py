@@ -94,6 +94,8 @@ class ModelKeeper:
             try:
                 await self._loader.load_model_async(executor=self._thread)
             except NoUsableModel as error:
+                if error.because != self._because:
+                    log.warning("model.missing", extra={"because": error.because})
                 self._because = error.because
                 await asyncio.sleep(self._again_after)
         self._because = None

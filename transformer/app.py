@@ -85,6 +85,7 @@ class Transformer:
         self.access = AccessLog(settings.log_level)
         self._limiter = limiter or limits.limiter(settings.rate_limit_per_second, settings.redis_url)
         self._is_draining = False
+        self._is_unresolved = False
 
     async def start(self) -> None:
         """Begin to read the market and to look for predictors; questions are taken as soon as that has happened."""
@@ -160,7 +161,13 @@ class Transformer:
     async def _resolve(self) -> None:
         replicas = self.predictors.replicas
         while True:
-            found = await addresses(self.settings.predictor_host or "")
+            host = self.settings.predictor_host or ""
+            found = await addresses(host)
+            if (
+                not found and not self._is_unresolved
+            ):  # once: twice a second, it would bury what the log says beside it
+                log.warning("predictor.unresolved", extra={"host": host})
+            self._is_unresolved = not found
             if found:
                 replicas.become(found)
             if len(replicas):

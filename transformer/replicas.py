@@ -9,7 +9,6 @@ and asked again as soon as its penalty is over: nothing has to notice that it ca
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,8 +17,6 @@ from dataclasses import dataclass, field
 PENALTY = 1.0
 """Seconds for which a replica that failed is asked only if there is no other."""
 PREDICTOR_PORT = 8080
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -75,8 +72,7 @@ async def addresses(host: str) -> tuple[str, ...]:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(name, int(port or PREDICTOR_PORT), type=socket.SOCK_STREAM)
-    except OSError as error:
-        log.warning("predictor.unresolved", extra={"host": name, "because": str(error)})
+    except OSError:
         return ()
     return tuple(sorted({_url(address[0], address[1]) for *_, address in found}))
 

@@ -227,6 +227,6 @@ def _next(history: History) -> str:
     now = history.now
     if not now.are_both_running:
         return "upper-circuit rollout start VERSION"
-    return (
-        "upper-circuit rollout finish" if now.weights[history.newer] == 100 else "upper-circuit rollout judge"
-    )
+    if now.weights[history.newer] == 100:
+        return "upper-circuit rollout finish"
+    return plan.after_start(now, now.slots[history.newer].version, now.weights[history.newer] + now.mirror)

@@ -105,7 +105,19 @@ def start(history: History, version: str, *, weight: int, mirror: int, serving: 
         steps.append(Upgrade({**_weights(idle, weight), "traffic.mirror": mirror}))
     share = f"with {weight} % of the traffic" if weight else "dark"
     told = f"{wanted} starts in slot {idle} beside {pinned}, {share}{_copies(mirror)}"
-    return _plan("start", now, steps, told, "upper-circuit rollout judge")
+    return _plan("start", now, steps, told, after_start(now, wanted, weight + mirror))
+
+
+def after_start(now: State, version: str, requests: int) -> str:
+    """The command after a version was started: the judge has nothing to look at where no request comes.
+
+    `requests`: percent that the version gets, its own or copies.
+    """
+    if requests:
+        return "upper-circuit rollout judge"
+    if now.has_route:
+        return f"upper-circuit rollout start {version} --weight 10"
+    return "upper-circuit rollout promote"
 
 
 def shift(history: History, *, weight: int, mirror: int) -> Plan:

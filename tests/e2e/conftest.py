@@ -10,7 +10,7 @@ import pytest
 from tests.e2e import kube
 from tests.e2e.kube import Namespace
 from tests.e2e.person import Person
-from tests.e2e.release import Release, gateway
+from tests.e2e.release import K8S, Release
 from tests.e2e.stocks import Stocks
 
 HERE = Path(__file__).parent
@@ -45,7 +45,7 @@ def namespace(
     kube.kubectl("delete", "namespace", found.name, "--ignore-not-found", "--wait", timeout=180)
     kube.kubectl("create", "namespace", found.name)
     kube.kubectl("label", "namespace", found.name, "pod-security.kubernetes.io/enforce=restricted")
-    found.apply(gateway())
+    found.kubectl("apply", "-f", str(K8S / "gateway.yaml"))
     yield found
     if not request.config.getoption("--keep"):
         kube.kubectl("delete", "namespace", found.name, "--wait=false")

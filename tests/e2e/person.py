@@ -49,9 +49,9 @@ class Person:
         """`upper-circuit rollout ...`."""
         return self.types("rollout", *words, code=code)
 
-    def push(self, version: str, registry: Path) -> str:
+    def push(self, version: str, registry: Path, *words: str) -> str:
         """`upper-circuit models push`."""
-        return self.types("models", "push", version, "--registry", str(registry))
+        return self.types("models", "push", version, "--registry", str(registry), *words)
 
     def registry_with(self, folder: Path, present: str, *versions: str) -> Path:
         """The release's models, with retrained versions beside the present one; pushed."""
@@ -61,9 +61,9 @@ class Person:
             self.push(version, registry)
         return registry
 
-    def in_cluster(self, name: str, *arguments: str, program: Sequence[str] = ()) -> str:
-        """The same command in a pod that has the registry's volume, or another program there; its log."""
-        cron_job = self.release.namespace.get("cronjob", f"{self.release.name}-tools")
+    def in_cluster(self, name: str, *arguments: str, program: Sequence[str] = (), of: str = "tools") -> str:
+        """The same command, or another program, in a pod with the registry's volume; of "ingest": with the drop; its log."""
+        cron_job = self.release.namespace.get("cronjob", f"{self.release.name}-{of}")
         job = job_from(cron_job, f"{self.release.name}-{name}", arguments)
         if program:
             job["spec"]["template"]["spec"]["containers"][0]["command"] = list(program)

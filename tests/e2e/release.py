@@ -14,9 +14,11 @@ import requests
 from tests.e2e.kube import Namespace
 
 CHART = Path(__file__).parents[2] / "charts" / "upper-circuit"
+K8S = Path(__file__).parents[2] / "k8s"
 VALUES = Path(__file__).with_name("values.yaml")
 NAME = "upper-circuit"
 GATEWAY = "desk"
+"""The one of k8s/gateway.yaml."""
 TWO_OF_EACH = (
     "transformer.autoscaling.minReplicas=2",
     "transformer.autoscaling.maxReplicas=2",
@@ -34,11 +36,14 @@ class Release:
     name: str = NAME
     session: requests.Session = field(default_factory=requests.Session)
 
-    def install(self, *sets: str, chart: Path = CHART, values: Sequence[Path] = (VALUES,)) -> None:
+    def install(
+        self, *sets: str, chart: Path = CHART, values: Sequence[Path] = (VALUES,), wait: bool = True
+    ) -> None:
         """Install, and wait until the API answers."""
         files = [argument for file in values for argument in ("--values", str(file))]
         self.helm("install", self.name, str(chart), *files, *_sets(sets))
-        self.until_answering()
+        if wait:
+            self.until_answering()
 
     def upgrade(self, *sets: str, chart: Path = CHART, wait: bool = True) -> None:
         """Change values, keeping the others."""
@@ -129,11 +134,11 @@ class Release:
 
         return self.namespace.wait(status, within=within, what=f"the end of {job}")
 
-    def secret(self, key: str) -> str:
-        """A value of the demo's Secret."""
+    def secret(self, key: str, name: str | None = None) -> str:
+        """A value of a Secret, of the demo's by default."""
         import base64
 
-        found = self.namespace.get("secret", f"{self.name}-demo")["data"][key]
+        found = self.namespace.get("secret", name or f"{self.name}-demo")["data"][key]
         return base64.b64decode(found).decode()
 
     @property
@@ -147,22 +152,6 @@ class Release:
 
 def _sets(sets: Sequence[str]) -> list[str]:
     return [argument for each in sets for argument in ("--set", each)]
-
-
-def gateway(name: str = GATEWAY) -> dict[str, Any]:
-    """A Gateway of the namespace."""
-    listener = {
-        "name": "http",
-        "protocol": "HTTP",
-        "port": 80,
-        "allowedRoutes": {"namespaces": {"from": "Same"}},
-    }
-    return {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "Gateway",
-        "metadata": {"name": name},
-        "spec": {"gatewayClassName": "envoy", "listeners": [listener]},
-    }
 
 
 def numbers(answer: Mapping[str, Any]) -> str:

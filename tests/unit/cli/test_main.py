@@ -28,6 +28,24 @@ def test_a_folder_that_cannot_be_is_named_in_one_line(tmp_path: Path) -> None:
     assert wrong in told.stderr
 
 
+def test_a_database_that_is_not_there_is_one_line_without_its_password(tmp_path: Path) -> None:
+    """The likeliest mistake of a first day; in a cluster it stands in the log of a hook."""
+    url = "postgresql://desk:hunter2@127.0.0.1:1/market"
+    told = subprocess.run(
+        [sys.executable, "-m", "cli", "database", "upgrade", "--database", url],
+        env={"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 1 == told.returncode
+    assert 1 == told.stderr.count("\n"), told.stderr
+    assert "127.0.0.1" in told.stderr
+    assert "hunter2" not in told.stderr
+
+
 def test_each_history_has_a_demo_of_its_own(tmp_path: Path) -> None:
     """Two markets in one database would be one that never was."""
     one, other = tmp_path / "a" / "nse", tmp_path / "b" / "nse"

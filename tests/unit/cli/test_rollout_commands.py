@@ -70,6 +70,16 @@ def test_a_start_changes_the_values_waits_and_is_written_down(desk: Desk) -> Non
     assert told.endswith("next: upper-circuit rollout judge\n")
 
 
+def test_what_comes_next_is_never_a_judge_without_requests(desk: Desk) -> None:
+    """A dark version gets none; and where no Gateway splits them, it is promoted or not."""
+    assert desk.run("start", "1.1.0").output.endswith("next: upper-circuit rollout start 1.1.0 --weight 10\n")
+    assert desk.run("status").output.endswith("next: upper-circuit rollout start 1.1.0 --weight 10\n")
+    assert desk.run("start", "1.1.0", "--mirror", "20").output.endswith("next: upper-circuit rollout judge\n")
+
+    desk.helm.release(values(adminToken=TOKEN, has_route=False))
+    assert desk.run("start", "1.1.0").output.endswith("next: upper-circuit rollout promote\n")
+
+
 def test_the_token_is_never_shown(desk: Desk) -> None:
     """In no line and no command."""
     told = desk.run("start", "1.1.0").output

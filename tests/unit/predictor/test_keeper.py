@@ -83,6 +83,24 @@ def test_a_hundred_requests_start_one_load(shelf: Shelf) -> None:
     asyncio.run(run())
 
 
+def test_what_keeps_a_model_away_is_one_line_of_the_log(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A pod that waits says which command is missing, once and not at every try."""
+    shelf.damage("1.0.0")
+
+    async def run() -> None:
+        kept = Kept(shelf, again_after=0.01)
+        kept.keeper.begin()
+        await kept.until(lambda: kept.tries >= 3)
+        kept.keeper.stop()
+
+    with caplog.at_level("WARNING"):
+        asyncio.run(run())
+
+    assert 1 == caplog.messages.count("model.missing")
+
+
 def test_after_a_failure_requests_hear_the_reason(shelf: Shelf) -> None:
     """They do not start loads of their own."""
     shelf.damage("1.0.0")
