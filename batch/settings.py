@@ -24,6 +24,7 @@ from upper_circuit.settings import MarketSettings
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 _ADDRESS = re.compile(r'[^\s@"(),:;<>\[\]\\]+@[^\s@"(),:;<>\[\]\\]+')
+_LONGEST_LABEL = 63
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
 
 
@@ -173,7 +174,12 @@ def _is_address(text: str) -> bool:
 def _is_host(text: str) -> bool:
     """Whether it can be looked up: a name that a socket can encode, or an IP address."""
     try:
-        text.encode("idna")
+        if not text.isascii():
+            text.encode(
+                "idna"
+            )  # of ASCII only the lengths count, and that codec is no module to import at every start
+        elif any(len(label) > _LONGEST_LABEL for label in text.split(".")):
+            return False
         return _HOST.fullmatch(text) is not None or bool(ip_address(text))
     except ValueError:  # of either; a UnicodeError is one
         return False
