@@ -174,10 +174,9 @@ def _is_address(text: str) -> bool:
 def _is_host(text: str) -> bool:
     """Whether it can be looked up: a name that a socket can encode, or an IP address."""
     try:
+        # Of ASCII only the lengths count, and the codec is no module to import at every start.
         if not text.isascii():
-            text.encode(
-                "idna"
-            )  # of ASCII only the lengths count, and that codec is no module to import at every start
+            text.encode("idna")
         elif any(len(label) > _LONGEST_LABEL for label in text.split(".")):
             return False
         return _HOST.fullmatch(text) is not None or bool(ip_address(text))

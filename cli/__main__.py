@@ -63,9 +63,8 @@ def main() -> None:
     except UpperCircuitError as error:
         typer.echo(f"upper-circuit: {error}", err=True)
         sys.exit(1)
-    except (
-        OSError
-    ) as error:  # a folder that is not there, a full disk: the path stands in it, a stack helps nobody
+    except OSError as error:
+        # A folder that is not there, a full disk: the path stands in it, and a stack helps nobody.
         typer.echo(f"upper-circuit: {error}", err=True)
         sys.exit(1)
     except ModuleNotFoundError as error:

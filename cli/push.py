@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.cluster import RELEASE, Cluster, ContextOption, NamespaceOption, ReleaseOption
-from cli.jobs import Job
+from cli.jobs import Job, job_from
 from cli.login import login
 from cli.places import RegistryOption, registry_path
 
@@ -67,8 +67,6 @@ def promote_there(version: str, *, by: str, namespace: str, release: str, contex
 
 
 def _made_anew(cluster: Cluster, name: str, words: Sequence[str]) -> Job:
-    from cli.jobs import job_from
-
     job = job_from(cluster.cron_job("tools"), name, words)
     if cluster.jobs([name]):  # of a former time, ended or left alone by whoever began it
         cluster.delete(name)

@@ -8,7 +8,6 @@ forbid, and hands V1 requests to the model unread. These routes stand in front o
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
 from http import HTTPMethod
 from importlib.metadata import version
@@ -25,6 +24,7 @@ from upper_circuit.models.loader import ModelLoader
 from upper_circuit.models.manifest import MODEL_TYPE, Manifest
 from upper_circuit.models.registry import Registry
 from upper_circuit.oip import contract
+from upper_circuit.oip.bearer import has_shown
 
 EXTENSIONS = ["binary_tensor_data"]
 
@@ -112,9 +112,7 @@ class Routes:
         """Take the version that should answer now; wants `Authorization: Bearer`."""
         if self.admin_token is None:
             return _error(403, "reloading is off: ADMIN_TOKEN is not set")
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        is_right = hmac.compare_digest(given.encode("latin-1"), self.admin_token.encode())
-        if scheme.lower() != "bearer" or not is_right:
+        if not has_shown(self.admin_token, request.headers.get("authorization")):
             return _error(401, "a bearer token is needed", {"www-authenticate": "Bearer"})
         try:
             done = await self.keeper.reload()

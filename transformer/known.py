@@ -1,8 +1,7 @@
 """
 What the database said when it was asked last: which stocks there are, which days are sessions, which state this is.
 
-Read together, as one state: read one after the other, an ingest in between could look up a stock of today in a calendar
-of yesterday.
+The lists that a morning's matrix is made from, with what questions look up in them.
 """
 
 from __future__ import annotations
@@ -11,29 +10,24 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from upper_circuit.errors import DataNotYetAvailable, UnknownStock
-from upper_circuit.market.calendar import Calendar, read_calendar
+from upper_circuit.features import Lists
 from upper_circuit.market.database import Database
-from upper_circuit.market.master import Master, Stock
-from upper_circuit.market.reading import read_data_version
+from upper_circuit.market.master import Stock
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Known(Lists):
     """What the database said when it was asked last, all of one state."""
 
-    data_version: int
-    calendar: Calendar
-    master: Master
     by_symbol: dict[str, str]
 
     @classmethod
     def read(cls, database: Database) -> Known:
         """Ask the database; blocking. Raises SchemaOutdated."""
         database.require_schema()
-        with database.reading("market") as connection:
-            master = Master.read(connection)
-            symbols = {s.nse_symbol: s.bse_code for s in master.stocks.values() if s.nse_symbol}
-            return cls(read_data_version(connection), read_calendar(connection), master, symbols)
+        lists = Lists.read(database)
+        symbols = {s.nse_symbol: s.bse_code for s in lists.master.stocks.values() if s.nse_symbol}
+        return cls(lists.data_version, lists.calendar, lists.master, symbols)
 
     def stock(self, bse_code: str) -> Stock:
         """The stock of a code; raises UnknownStock."""

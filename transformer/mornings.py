@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 from transformer.known import Known
 from upper_circuit.errors import DatabaseAway, DataUnavailable, FeaturesUnavailable
-from upper_circuit.features import FEATURE_NAMES, FeatureMatrix, Lists, Skip, Tolerance, morning_matrix
+from upper_circuit.features import FEATURE_NAMES, FeatureMatrix, Skip, Tolerance, morning_matrix
 from upper_circuit.market.database import Database
 from upper_circuit.market.reading import read_data_version
 
@@ -221,8 +221,7 @@ class Mornings:
 
 def make(database: Database, run_date: date, known: Known, tolerance: Tolerance) -> Morning:
     """The morning of a run date, from the database; blocking. Raises DataUnavailable."""
-    lists = Lists(known.data_version, known.calendar, known.master)
-    made = morning_matrix(database, run_date, tolerance, lists=lists)
+    made = morning_matrix(database, run_date, tolerance, lists=known)
     for code, reason in made.unreadable.items():
         log.error("stock.unreadable", extra={"bse_code": code, "reason": reason})
     return Morning(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 from typer.testing import CliRunner
 
 from cli.__main__ import app
+from tests.factories.processes import ROOT
 from upper_circuit.market.database import Database
 
 MASTER = "bse_code,company_name,status,nse_symbol\n500390,Reliance Infrastructure,ACTIVE,RELINFRA\n500001,On BSE,ACTIVE,\n"
@@ -45,3 +48,15 @@ class Shell:
             raise result.exception
         assert code == result.exit_code, result.output
         return result.stdout.splitlines(), result.stderr.splitlines()
+
+
+def typed(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`upper-circuit` in a folder, as a process of its own that knows nothing of this one's environment."""
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *words],
+        env={"PYTHONPATH": str(ROOT), **environment},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

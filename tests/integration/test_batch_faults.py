@@ -6,14 +6,13 @@ import os
 import select
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 import pytest
 
 from tests.factories import batch as factory
-from tests.factories.batch_processes import BatchProcesses, batch_processes
+from tests.factories.batch_processes import BatchProcesses
 
 MOMENTS = {
     "before its shard is taken": "INSERT INTO main.run_attempts",
@@ -25,13 +24,6 @@ MOMENTS = {
     "between two files": "rename {out}/report_",
     "before the run is finished": "UPDATE main.runs SET state=?, reason=?, finished_at=?, report",
 }
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[BatchProcesses]:
-    """Batch processes that a test may kill."""
-    with batch_processes() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from email import message_from_string
 from pathlib import Path
@@ -21,7 +20,7 @@ import pytest
 from tests.factories import batch as factory
 from tests.factories.batch import LittleMarket
 from tests.factories.batch_pods import Job
-from tests.factories.batch_processes import BatchProcesses, batch_processes
+from tests.factories.batch_processes import BatchProcesses
 from tests.factories.listeners import MailServer, listening
 from tests.postgres import Postgres
 
@@ -48,13 +47,6 @@ CORRECTION = (
     """,
 )
 """Changes every row of the table."""
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[BatchProcesses]:
-    """Batch processes that a test may kill."""
-    with batch_processes() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,12 @@ import pytest
 
 from tests.factories import batch as factory
 from tests.factories.batch import changed, listings
-from tests.factories.batch_processes import ROOT, BatchProcesses, batch_processes
+from tests.factories.batch_processes import ROOT, BatchProcesses
 from tests.factories.market import weekdays
 
 STOCKS = 250
 SESSIONS = 130
 YOUNG, SILENT, GONE, UNKNOWN = "500002", "500003", "500004", "500005"
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[BatchProcesses]:
-    """Batch processes that start quickly."""
-    with batch_processes() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import pytest
 
 from tests.factories import batch as factory
 from tests.factories.batch import asked
-from tests.factories.batch_processes import BatchProcesses, batch_processes
+from tests.factories.batch_processes import BatchProcesses
 from tests.factories.listeners import MailServer, WebhookServer, listening
 
 STOCKS = 12
@@ -25,13 +25,6 @@ DISK_IS_GONE = (
     "CREATE TRIGGER gone BEFORE INSERT ON daily_predictions BEGIN SELECT RAISE(ABORT, 'disk is gone'); END"
 )
 LACK = "the list is incomplete: 6 of 12 stocks are missing"
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[BatchProcesses]:
-    """Batch processes that start quickly."""
-    with batch_processes() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -8,18 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.factories import batch as factory
-from tests.factories.batch_processes import BatchProcesses, batch_processes
+from tests.factories.batch_processes import BatchProcesses
 from tests.factories.market import weekdays
 
 DAYS = weekdays(130, factory.LISTED)
 MISSING, AFTER = DAYS[-2:]
-
-
-@pytest.fixture(scope="module")
-def processes():
-    """Batch processes that start quickly."""
-    with batch_processes() as server:
-        yield server
 
 
 @pytest.fixture

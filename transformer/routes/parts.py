@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -21,6 +20,7 @@ from transformer.predictors import Predictors
 from transformer.replies import Reply, document
 from transformer.service import PredictionService
 from upper_circuit.market.database import Database
+from upper_circuit.oip.bearer import has_shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,7 @@ def require_admin(request: Request, token: str | None) -> str:
     """The token of the admin routes, once the caller has shown it; raises Refused."""
     if token is None:
         raise Refused(HTTPStatus.FORBIDDEN, "ADMIN_OFF", "admin routes are off: ADMIN_TOKEN is not set")
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    is_right = hmac.compare_digest(given.encode("latin-1"), token.encode())
-    if scheme.lower() != "bearer" or not is_right:
+    if not has_shown(token, request.headers.get("authorization")):
         told = "a bearer token is needed: Authorization: Bearer"
         challenge = {"www-authenticate": "Bearer"}
         raise Refused(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED", told, headers=challenge)

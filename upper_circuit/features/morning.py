@@ -31,7 +31,11 @@ READINGS = 3
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """Which stocks there are and which days are sessions, all of one state of the database."""
+    """Which stocks there are and which days are sessions, all of one state of the database.
+
+    Read together: read one after the other, an ingest in between could look up a stock of today in a calendar of
+    yesterday.
+    """
 
     data_version: int
     calendar: Calendar

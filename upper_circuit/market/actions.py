@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from upper_circuit.market.days import Days, day_of
+from upper_circuit.market.days import STOCK_KEY, Days, day_of
 from upper_circuit.market.packed import BarArray
 from upper_circuit.market.schema import corporate_actions
 
@@ -34,8 +34,6 @@ SIMPLE_RATIOS = np.array(
     + [2.0, 3.0, 4.0, 5.0, 10.0]
 )
 """Splits, bonuses and their mixtures as they happened in 2021-2025; above 1 consolidations."""
-
-_STOCK_KEY = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +53,11 @@ class Actions:
         """Whether each bar's date is an ex-date of its stock; `stock` indexes `codes`."""
         index = {code: at for at, code in enumerate(codes)}
         keys = [
-            index[code] * _STOCK_KEY + day
+            index[code] * STOCK_KEY + day
             for code, day in zip(self.codes, self.ex_day.tolist(), strict=True)
             if code in index
         ]
-        return np.isin(stock * _STOCK_KEY + bars["date"], keys)
+        return np.isin(stock * STOCK_KEY + bars["date"], keys)
 
 
 def effective_actions(connection: sa.Connection, codes: Collection[str] | None = None) -> Actions:

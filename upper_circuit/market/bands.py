@@ -16,12 +16,11 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from upper_circuit.market.database import Database
-from upper_circuit.market.days import day_of
+from upper_circuit.market.days import STOCK_KEY, day_of
 from upper_circuit.market.schema import price_bands as table
 
 NO_FIXED_BAND = "no fixed band"
 """Said of a stock that trades under a dynamic band: it is scored, and cannot lock at a limit it does not have."""
-_STOCK_KEY = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Bands:
         """From rows (code, effective date, band in percent or None), in any order."""
         index = {code: at for at, code in enumerate(codes)}
         known = sorted(
-            (index[code] * _STOCK_KEY + day_of(effective), np.nan if band is None else band)
+            (index[code] * STOCK_KEY + day_of(effective), np.nan if band is None else band)
             for code, effective, band in rows
             if code in index
         )
@@ -63,9 +62,9 @@ class Bands:
         The newest list in effect counts; before the first list on file, that first one: history has no lists, and a
         stock with derivatives today mostly had them then. A stock that is on no list has a fixed band.
         """
-        stock = np.arange(self.stocks) * _STOCK_KEY
+        stock = np.arange(self.stocks) * STOCK_KEY
         first = np.searchsorted(self._keys, stock)
-        after = np.searchsorted(self._keys, stock + _STOCK_KEY)
+        after = np.searchsorted(self._keys, stock + STOCK_KEY)
         newest = np.searchsorted(self._keys, stock + day, side="right") - 1
         listed = after > first
         none = np.zeros(self.stocks, dtype=bool)

@@ -19,6 +19,9 @@ SECONDS = 86_400
 RUN_TIME = time(7, 0)
 """A run for day D knows what was public before D at this time in Asia/Kolkata."""
 
+STOCK_KEY = 1 << 20
+"""What a stock's number is multiplied by before a day is added to it: one ascending number for a stock and a day."""
+
 _EPOCH = date(1970, 1, 1).toordinal()
 
 Days = npt.NDArray[np.int32]

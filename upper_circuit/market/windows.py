@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from upper_circuit.market.days import Days
+from upper_circuit.market.days import STOCK_KEY, Days
 from upper_circuit.market.packed import BAR, FIRST, LOCKED, BarArray, from_bytes
 
 WINDOW = 252
@@ -23,7 +23,6 @@ WINDOW = 252
 NO_SERIES = 255
 
 Floats = npt.NDArray[np.float64]
-_STOCK_KEY = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +59,11 @@ class Histories:
         opens[starts[:-1][counts > 0]] = True
         opening = np.maximum.accumulate(np.where(opens, np.arange(len(bars)), 0)) if len(bars) else starts[:0]
         stock = np.repeat(np.arange(len(codes)), counts)
-        return cls(codes, starts, bars, stock * _STOCK_KEY + bars["date"], opening, unreadable or {})
+        return cls(codes, starts, bars, stock * STOCK_KEY + bars["date"], opening, unreadable or {})
 
     def ends(self, day: int) -> npt.NDArray[np.int64]:
         """For each stock, the position just past its newest bar before a day; its start where there is none."""
-        return np.searchsorted(self._keys, np.arange(len(self.codes)) * _STOCK_KEY + day)
+        return np.searchsorted(self._keys, np.arange(len(self.codes)) * STOCK_KEY + day)
 
     def short_of(self, bars: int, day: int) -> list[str]:
         """Codes that have fewer bars before a day than wanted, though what is loaded does not begin their history."""

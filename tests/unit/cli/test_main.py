@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 from cli.demo import folder_of
-from tests.factories.processes import ROOT
+from tests.factories.shell import typed
 
 
 def test_a_folder_that_cannot_be_is_named_in_one_line(tmp_path: Path) -> None:
     """A path that was typed wrongly is nobody's bug."""
     (tmp_path / "file").touch()
     wrong = str(tmp_path / "file" / "db")
-    told = subprocess.run(
-        [sys.executable, "-m", "cli", "database", "upgrade", "--database", wrong],
-        env={"PYTHONPATH": str(ROOT)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    told = typed(tmp_path, "database", "upgrade", "--database", wrong)
 
     assert 1 == told.returncode
     assert 1 == told.stderr.count("\n"), told.stderr
@@ -31,14 +22,7 @@ def test_a_folder_that_cannot_be_is_named_in_one_line(tmp_path: Path) -> None:
 def test_a_database_that_is_not_there_is_one_line_without_its_password(tmp_path: Path) -> None:
     """The likeliest mistake of a first day; in a cluster it stands in the log of a hook."""
     url = "postgresql://desk:hunter2@127.0.0.1:1/market"
-    told = subprocess.run(
-        [sys.executable, "-m", "cli", "database", "upgrade", "--database", url],
-        env={"PYTHONPATH": str(ROOT)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    told = typed(tmp_path, "database", "upgrade", "--database", url)
 
     assert 1 == told.returncode
     assert 1 == told.stderr.count("\n"), told.stderr

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.factories.processes import ROOT
+from tests.factories.shell import typed
 from upper_circuit.errors import BadInput
 from upper_circuit.market.database import Database
 from upper_circuit.market.location import is_postgresql
@@ -40,14 +38,9 @@ def test_any_other_address_is_refused_without_its_password(location: str | Path)
 def test_a_command_says_so_and_makes_nothing(tmp_path: Path, by: str) -> None:
     """The password stands in no line and in no folder."""
     url = "postgres://u:hunter2@h/d"
-    told = subprocess.run(
-        [sys.executable, "-m", "cli", "ingest", __file__, *(["--database", url] if by == "option" else [])],
-        env={"PYTHONPATH": str(ROOT), **({"DATABASE_URL": url} if by == "environment" else {})},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    option = ["--database", url] if by == "option" else []
+    environment = {"DATABASE_URL": url} if by == "environment" else {}
+    told = typed(tmp_path, "ingest", __file__, *option, **environment)
 
     assert 1 == told.returncode
     assert 1 == told.stderr.count("\n")

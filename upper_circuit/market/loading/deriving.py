@@ -16,7 +16,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from upper_circuit.market import actions
-from upper_circuit.market.days import Days, date_of, day_of, months_of, quarters_of
+from upper_circuit.market.days import STOCK_KEY, Days, date_of, day_of, months_of, quarters_of
 from upper_circuit.market.loading.stock_bars import StockBars, unpacked
 from upper_circuit.market.loading.writing import Columns, delete_stocks, insert, select_stocks
 from upper_circuit.market.packed import BAR, FIRST, LOCKED, from_bytes
@@ -36,7 +36,6 @@ Inferred = tuple[str, ...]
 
 _TAIL = 64
 """Bars of a stock on which its next bar's flags can depend: those of this month and the last, at most 46."""
-_STOCK_KEY = 1 << 20
 
 
 def derive(connection: sa.Connection, whole: StockBars, stale: Collection[str] | None = None) -> None:
@@ -150,10 +149,10 @@ def infer_actions(
     """
     table = corporate_actions
     index = {code: at for at, code in enumerate(known.codes)}
-    keys = known.stock * _STOCK_KEY + known.bars["date"]
+    keys = known.stock * STOCK_KEY + known.bars["date"]
     query = sa.select(table.c.bse_code, table.c.ex_date).where(table.c.source == INFERRED)
     old = [(code, ex_date) for code, ex_date in connection.execute(query) if code in index]
-    judged = np.isin([index[code] * _STOCK_KEY + day_of(ex_date) for code, ex_date in old], keys[asked])
+    judged = np.isin([index[code] * STOCK_KEY + day_of(ex_date) for code, ex_date in old], keys[asked])
     for (code, ex_date), again in zip(old, judged.tolist(), strict=True):
         if again or (code, day_of(ex_date)) in gone:
             key = (table.c.bse_code == code, table.c.ex_date == ex_date, table.c.source == INFERRED)

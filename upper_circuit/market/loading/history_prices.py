@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import sqlalchemy as sa
 
-from upper_circuit.market.days import date_of, day_of
+from upper_circuit.market.days import STOCK_KEY, date_of, day_of
 from upper_circuit.market.loading import deriving
 from upper_circuit.market.loading.price_archive import Chosen, LeftOut, PriceArchive
 from upper_circuit.market.loading.stock_bars import PRICES, StockBars, from_rows, paise
@@ -22,7 +22,6 @@ from upper_circuit.market.packed import BAR, SERIES
 from upper_circuit.market.schema import daily_prices, trading_calendar
 
 _BLOCK = 100_000
-_STOCK_KEY = 1 << 20
 _RUPEES_PER_LAC = 100_000.0
 
 
@@ -34,7 +33,7 @@ def without_corrected(
     `file_ids`: the id of each price file; one that is read again has that of its first time.
     """
     days, ids = prices.day[chosen.rows], np.array(file_ids, dtype=np.int64)[prices.file[chosen.rows]]
-    keys = chosen.stock * _STOCK_KEY + days
+    keys = chosen.stock * STOCK_KEY + days
     place = {code: at for at, code in enumerate(chosen.codes)}
     table = daily_prices.c
     later = sa.select(table.bse_code, table.trade_date, table.file_id).where(
@@ -45,7 +44,7 @@ def without_corrected(
     )
     kept = np.ones(len(keys), dtype=bool)
     for code, trade_date, file_id in connection.execute(later):
-        key = place.get(code, len(place)) * _STOCK_KEY + day_of(trade_date)
+        key = place.get(code, len(place)) * STOCK_KEY + day_of(trade_date)
         at = int(np.searchsorted(keys, key))
         if at < len(keys) and keys[at] == key and ids[at] < file_id:
             kept[at] = False
