@@ -12,6 +12,7 @@ import typer
 from pydantic import Field
 
 from cli.places import DatabaseOption, RegistryOption, database, registry_path
+from upper_circuit.market.location import is_postgresql
 from upper_circuit.settings import Settings
 
 
@@ -62,7 +63,7 @@ def serve(
 def settings_of(where: str | None, registry: Path) -> dict[str, str]:
     """Database and registry as the two programs read them; what is not given here they take from where we did."""
     settings = {"MODEL_REGISTRY_PATH": str(registry)}
-    if where is not None and where.startswith("postgresql"):
+    if where is not None and is_postgresql(where):
         settings["DATABASE_URL"] = where
     elif where is not None:
         settings |= {"FEATURE_DBS_PATH": where, "DATABASE_URL": ""}

@@ -36,6 +36,7 @@ from transformer.worker import GRACE, Inheritance, TransformerWorker
 from upper_circuit.errors import DataUnavailable
 from upper_circuit.features import Tolerance
 from upper_circuit.market.database import Database
+from upper_circuit.market.location import is_postgresql
 from upper_circuit.settings import SettingsRefused
 from upper_circuit.telemetry import logs
 
@@ -104,7 +105,7 @@ class Shelf:
 
 
 def _impatient(location: Any) -> Any:
-    if not str(location).startswith("postgresql"):
+    if not is_postgresql(location):
         return location
     limits = {"connect_timeout": "2", "tcp_user_timeout": "2000", "options": "-c statement_timeout=5000"}
     return sa.make_url(str(location)).update_query_dict(limits).render_as_string(hide_password=False)
